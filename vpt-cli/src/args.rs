@@ -1,0 +1,249 @@
+//! What the command line may say.
+
+use crate::backend::BackendName;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use serde::Deserialize;
+use serde::de::IntoDeserializer;
+use serde::de::value::Error as NameError;
+use std::path::PathBuf;
+use vpt_text::config::Method;
+
+/// Value-based pretraining: continued pretraining steered by downstream feedback.
+#[derive(Debug, Parser)]
+#[command(name = "vpt", version, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Continue the pretraining of a model: one run.
+    #[command(after_help = "\
+Examples:
+  vpt train                                          the embedded demo, steered by value
+  vpt train --set method=ntp --set seed=1            its baseline, another seed
+  vpt train --config my.toml --out runs/mine         your own data and settings
+  vpt train --stop-after 100 --out runs/mine         a part of it ...
+  vpt train --resume runs/mine                       ... and the rest, as if never stopped
+  vpt train --model Qwen2.5-0.5B --init-from runs/mine/model   another start for the weights
+  vpt train --json --quiet | jq .loss                events, one JSON object a line")]
+    Train(TrainArgs),
+    /// Run methods × seeds under one budget, and report the comparison.
+    #[command(after_help = "\
+Examples:
+  vpt experiment headline                                   what value feedback does, in minutes
+  vpt experiment headline --seeds 5 --methods ntp,value     more seeds, fewer methods
+  vpt experiment headline --set train.steps=400 --out runs/longer
+
+Run it again with the same --out to go on after an interruption: finished runs are kept.")]
+    Experiment(ExperimentArgs),
+    /// Score a model on a labelled file: losses, and greedy Pass@1.
+    #[command(after_help = "\
+Examples:
+  vpt eval                                             the base that ships, on the demo's test set
+  vpt eval --model runs/value-s0 --data my.jsonl       a run's learner on your own file
+  vpt eval --model runs/value-s0 --json | jq .pass_at_1")]
+    Eval(EvalArgs),
+    /// Continue prompts greedily.
+    #[command(after_help = "\
+Examples:
+  vpt generate \"What is 3+4-2?\"                       a problem, put into the template
+  vpt generate --model runs/value-s0 --raw \"Once upon\" text as it stands")]
+    Generate(GenerateArgs),
+    /// Load a model, check it, and list what it holds.
+    #[command(after_help = "\
+Examples:
+  vpt inspect                                          the base that ships
+  vpt inspect --model runs/value-s0 --json")]
+    Inspect(InspectArgs),
+    /// Print or check the resolved config of a run.
+    #[command(after_help = "\
+Examples:
+  vpt config --print                                  every key, its default and its meaning
+  vpt config --print --set train.steps=500 > my.toml  the same with a change, ready for --config
+  vpt config --check --config my.toml                 refuse now what a run would refuse")]
+    Config(ConfigCommandArgs),
+    /// Print completions for a shell.
+    #[command(after_help = "\
+Examples:
+  vpt completions bash > ~/.local/share/bash-completion/completions/vpt
+  vpt completions zsh > ~/.zfunc/_vpt
+  vpt completions fish > ~/.config/fish/completions/vpt.fish")]
+    Completions(CompletionsArgs),
+}
+
+/// The layers of a config, from low to high: defaults, --config, --set, flags of their own.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Config")]
+pub(crate) struct ConfigArgs {
+    /// TOML laid over the defaults; `vpt config --print` shows every key.
+    #[arg(long, value_name = "FILE.toml")]
+    pub(crate) config: Option<PathBuf>,
+    /// Set one key, as `designer.alpha_max=0.3`; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// The model to start from: a folder, or builtin:NAME (sets model.path).
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) model: Option<String>,
+}
+
+/// Where tensors live.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub(crate) struct BackendArgs {
+    /// Which of the backends that were compiled in to run on [default: the first of flex, cuda, wgpu,
+    /// tch, ndarray].
+    #[arg(long, value_enum, value_name = "NAME", hide_possible_values = true)]
+    pub(crate) backend: Option<BackendName>,
+}
+
+/// How much is said.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub(crate) struct VerbosityArgs {
+    /// Show no progress.
+    #[arg(long)]
+    pub(crate) quiet: bool,
+    /// Print events and results as JSON, one object a line, and no progress.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `vpt train`
+#[derive(Debug, Args)]
+pub(crate) struct TrainArgs {
+    /// The run folder [default: runs/METHOD-sSEED].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Go on with the run in this folder from its last checkpoint, with its own config.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "init_from"])]
+    pub(crate) resume: Option<PathBuf>,
+    /// Take the weights, and nothing else, from this model folder.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) init_from: Option<PathBuf>,
+    /// End after this learner step, with a checkpoint to go on from.
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub(crate) stop_after: Option<usize>,
+    #[command(flatten)]
+    pub(crate) verbosity: VerbosityArgs,
+    #[command(flatten)]
+    pub(crate) backend: BackendArgs,
+    #[command(flatten)]
+    pub(crate) layers: ConfigArgs,
+}
+
+/// The experiments there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExperimentName {
+    /// Value feedback beside its baseline and a random direction, on the data in the repository.
+    Headline,
+}
+
+/// `vpt experiment`
+#[derive(Debug, Args)]
+pub(crate) struct ExperimentArgs {
+    /// Which one.
+    #[arg(value_enum)]
+    pub(crate) name: ExperimentName,
+    /// Seeds 0, 1, ... N - 1 of each method.
+    #[arg(long, value_name = "N", default_value = "3", value_parser = at_least_one)]
+    pub(crate) seeds: usize,
+    /// The methods to compare.
+    #[arg(long, value_name = "METHODS", value_delimiter = ',', default_value = "ntp,value,random",
+          value_parser = method)]
+    pub(crate) methods: Vec<Method>,
+    /// Runs side by side [default: 2, or 1 on a single core].
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub(crate) jobs: Option<usize>,
+    /// The experiment's folder.
+    #[arg(long, value_name = "DIR", default_value = "runs/headline")]
+    pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) verbosity: VerbosityArgs,
+    #[command(flatten)]
+    pub(crate) backend: BackendArgs,
+    #[command(flatten)]
+    pub(crate) layers: ConfigArgs,
+}
+
+/// `vpt eval`
+#[derive(Debug, Args)]
+pub(crate) struct EvalArgs {
+    /// The labelled file, JSONL [default: data.test].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) data: Option<String>,
+    /// Print one JSON object, with every item.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) backend: BackendArgs,
+    #[command(flatten)]
+    pub(crate) layers: ConfigArgs,
+}
+
+/// `vpt generate`
+#[derive(Debug, Args)]
+pub(crate) struct GenerateArgs {
+    /// Problems, put into data.prompt.
+    #[arg(required = true, value_name = "PROMPT")]
+    pub(crate) prompts: Vec<String>,
+    /// Take the prompts as they stand.
+    #[arg(long)]
+    pub(crate) raw: bool,
+    /// The longest completion, in tokens [default: eval.max_new_tokens].
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub(crate) max_new_tokens: Option<usize>,
+    /// Print one JSON object a prompt.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) backend: BackendArgs,
+    #[command(flatten)]
+    pub(crate) layers: ConfigArgs,
+}
+
+/// `vpt inspect`
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) backend: BackendArgs,
+    #[command(flatten)]
+    pub(crate) layers: ConfigArgs,
+}
+
+/// `vpt config`
+#[derive(Debug, Args)]
+pub(crate) struct ConfigCommandArgs {
+    /// Print the whole resolved config with a comment on each key (what it does without a flag too).
+    #[arg(long, conflicts_with = "check")]
+    pub(crate) print: bool,
+    /// Only say whether it can be run.
+    #[arg(long)]
+    pub(crate) check: bool,
+    #[command(flatten)]
+    pub(crate) backend: BackendArgs,
+    #[command(flatten)]
+    pub(crate) layers: ConfigArgs,
+}
+
+/// `vpt completions`
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell.
+    pub(crate) shell: Shell,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("must be at least 1".into()),
+        Ok(number) => Ok(number),
+        Err(_) => Err("not a whole number".into()),
+    }
+}
+
+fn method(name: &str) -> Result<Method, NameError> {
+    Method::deserialize(name.into_deserializer())
+}

@@ -1,0 +1,170 @@
+//! Runs side by side, a few at a time.
+
+use super::child::{self, Event, Message};
+use super::plan::{Arm, State};
+use crate::args::ExperimentArgs;
+use crate::failure::Failure;
+use crate::output;
+use crate::progress::Progress;
+use crate::signals::ENDING;
+use signal_hook::consts::SIGTERM;
+use signal_hook::iterator::Signals;
+use std::collections::{BTreeMap, VecDeque};
+use std::process::Child;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::Duration;
+
+/// How long a signal may wait to be passed on.
+const POLL: Duration = Duration::from_millis(50);
+
+/// Runs in progress.
+pub(super) struct Pool<'a> {
+    arms: &'a [Arm],
+    args: &'a ExperimentArgs,
+    jobs: usize,
+    threads: usize,
+    waiting: VecDeque<usize>,
+    running: BTreeMap<usize, Child>,
+    finished: usize,
+    progress: Progress,
+    sender: Sender<(usize, Message)>,
+    receiver: Receiver<(usize, Message)>,
+    /// Why no further run starts.
+    ending: Option<Failure>,
+}
+
+impl<'a> Pool<'a> {
+    pub(super) fn new(arms: &'a [Arm], args: &'a ExperimentArgs) -> Self {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let jobs = args.jobs.unwrap_or(cores.min(2));
+        let (sender, receiver) = mpsc::channel();
+        let silent = args.verbosity.quiet || args.verbosity.json;
+        let mut progress = Progress::new(arms.iter().map(|arm| arm.steps).sum(), silent);
+        let (done, waiting): (Vec<usize>, Vec<usize>) =
+            (0..arms.len()).partition(|index| arms[*index].state == State::Finished);
+        progress.skip(done.iter().map(|index| arms[*index].steps).sum());
+        Self {
+            arms,
+            args,
+            jobs,
+            threads: (cores / jobs).max(1),
+            waiting: waiting.into(),
+            running: BTreeMap::new(),
+            finished: done.len(),
+            progress,
+            sender,
+            receiver,
+            ending: None,
+        }
+    }
+
+    /// Runs all that is left.
+    ///
+    /// # Errors
+    /// The first run that failed, or a signal. The runs beside it have then ended too, each with a checkpoint
+    /// to go on from.
+    pub(super) fn run(mut self) -> Result<(), Failure> {
+        let mut signals =
+            Signals::new(ENDING).map_err(|error| Failure::Run(format!("signals: {error}")))?;
+        loop {
+            self.fill();
+            if self.running.is_empty() {
+                break;
+            }
+            for signal in signals.pending() {
+                self.pass_on(signal);
+                self.ending.get_or_insert(Failure::Signal(signal));
+            }
+            match self.receiver.recv_timeout(POLL) {
+                Ok((index, Message::Line(line))) => self.heard(index, &line),
+                Ok((index, Message::Ended(last_words))) => self.ended(index, &last_words),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+            }
+        }
+        if matches!(self.ending, Some(Failure::Signal(_))) {
+            let (finished, all) = (self.finished, self.arms.len());
+            self.progress.note(&format!(
+                "stopped with {finished} of {all} runs finished; the same command goes on from here"
+            ));
+        }
+        self.progress.end();
+        self.ending.map_or(Ok(()), Err)
+    }
+
+    fn fill(&mut self) {
+        while self.ending.is_none() && self.running.len() < self.jobs {
+            let Some(index) = self.waiting.pop_front() else {
+                break;
+            };
+            let arm = &self.arms[index];
+            match child::start(arm, self.args, self.threads, index, self.sender.clone()) {
+                Ok(child) => {
+                    self.running.insert(index, child);
+                }
+                Err(error) => self.give_up(Failure::Run(format!("{}: {error}", arm.name))),
+            }
+        }
+    }
+
+    fn heard(&mut self, index: usize, line: &str) {
+        let name = &self.arms[index].name;
+        match serde_json::from_str(line) {
+            Ok(Event::Started { start_step }) => self.progress.skip(start_step),
+            Ok(Event::Step { step, loss }) => {
+                self.progress.advance(&format!("{name} loss {loss:.4}"));
+                if step == self.arms[index].steps {
+                    self.progress.say(&format!("{name} measuring"));
+                }
+            }
+            Ok(Event::Other) | Err(_) => {}
+        }
+        if self.args.verbosity.json
+            && let Ok(event) = serde_json::from_str::<serde_json::Value>(line)
+        {
+            let tagged = serde_json::json!({ "run": name, "what": event });
+            if let Err(failure) = output::json(&tagged) {
+                self.give_up(failure);
+            }
+        }
+    }
+
+    fn ended(&mut self, index: usize, last_words: &str) {
+        let Some(mut child) = self.running.remove(&index) else {
+            return;
+        };
+        let name = &self.arms[index].name;
+        match child.wait() {
+            Ok(status) if status.success() => {
+                self.finished += 1;
+                let (finished, all) = (self.finished, self.arms.len());
+                self.progress
+                    .note(&format!("{name} done ({finished} of {all} runs)"));
+            }
+            // Asked to end, it did.
+            Ok(_) if self.ending.is_some() => {}
+            Ok(status) => {
+                let message = format!("{name}: {}", child::complaint(last_words, status));
+                self.give_up(match status.code() {
+                    Some(2) => Failure::Usage(message),
+                    _ => Failure::Run(message),
+                });
+            }
+            Err(error) => self.give_up(Failure::Run(format!("{name}: {error}"))),
+        }
+    }
+
+    /// Lets what runs end at its next step, and starts nothing more.
+    fn give_up(&mut self, failure: Failure) {
+        if self.ending.is_none() {
+            self.ending = Some(failure);
+            self.pass_on(SIGTERM);
+        }
+    }
+
+    fn pass_on(&mut self, signal: i32) {
+        for child in self.running.values_mut() {
+            child::signal(child, signal);
+        }
+    }
+}

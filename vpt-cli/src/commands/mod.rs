@@ -1,0 +1,9 @@
+//! One file a subcommand.
+
+pub(crate) mod completions;
+pub(crate) mod config;
+pub(crate) mod eval;
+pub(crate) mod experiment;
+pub(crate) mod generate;
+pub(crate) mod inspect;
+pub(crate) mod train;

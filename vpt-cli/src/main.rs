@@ -1,0 +1,45 @@
+//! `vpt`: value-based pretraining from the command line.
+//!
+//! Each subcommand is a file under `commands`: it parses, loads the config, calls a library and prints.
+
+mod args;
+mod backend;
+mod commands;
+mod config;
+mod failure;
+mod output;
+mod progress;
+mod signals;
+
+use args::{Cli, Command};
+use clap::Parser;
+use failure::Failure;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let outcome = match Cli::try_parse() {
+        Ok(cli) => dispatch(cli.command),
+        Err(error) => failure::from_clap(&error),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if let Some(line) = failure.line() {
+                eprintln!("error: {line}");
+            }
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Train(args) => commands::train::run(&args),
+        Command::Experiment(args) => commands::experiment::run(&args),
+        Command::Eval(args) => commands::eval::run(&args),
+        Command::Generate(args) => commands::generate::run(&args),
+        Command::Inspect(args) => commands::inspect::run(&args),
+        Command::Config(args) => commands::config::run(&args),
+        Command::Completions(args) => commands::completions::run(&args),
+    }
+}

@@ -1,0 +1,34 @@
+//! What goes to stdout.
+
+use crate::failure::Failure;
+use serde::Serialize;
+use std::fmt::Display;
+use std::io::{Write, stdout};
+
+/// Prints `text` as it is.
+///
+/// # Errors
+/// Stdout cannot be written.
+pub(crate) fn print(text: &dyn Display) -> Result<(), Failure> {
+    let mut out = stdout().lock();
+    write!(out, "{text}")?;
+    out.flush()?;
+    Ok(())
+}
+
+/// Prints `text` and a line end.
+///
+/// # Errors
+/// Stdout cannot be written.
+pub(crate) fn line(text: &dyn Display) -> Result<(), Failure> {
+    print(&format_args!("{text}\n"))
+}
+
+/// Prints `value` as one line of JSON.
+///
+/// # Errors
+/// Stdout cannot be written.
+pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string(value).map_err(|error| Failure::Run(error.to_string()))?;
+    line(&text)
+}

@@ -1,0 +1,53 @@
+//! Value-based pretraining, for any modality.
+//!
+//! A learner θ trains on unlabelled data; a task designer φ reshapes the pretraining task so that
+//! each pretraining gradient aligns with the gradient of a downstream loss. The learner never
+//! sees a downstream label: labels enter through [`Feedback`] alone, which returns a
+//! [`GradVector`], and no learner's optimiser accepts one.
+//!
+//! Every equation of the paper has one home here:
+//!
+//! | paper | home |
+//! |---|---|
+//! | eq. 1, 8 (views), 2 (prediction), 4, 7, 8 (targets), 3, 9 (L_pre) | [`PredictiveTask`] and the roles of [`Objective`] |
+//! | §3.2, "a restricted subset of learner parameters" | [`ParamSubset`] |
+//! | eq. 12 (g_down), A.8 (weighted evaluators), Table 4 (random) | [`Evaluator`], [`Feedback`] |
+//! | eq. 11, 13, 14, 16–18, 20 (V and what it promises), A.6 (probe) | [`value`] |
+//! | eq. 15 (∇_φ V) | [`MetaGradient`]: [`Nested`], [`CentralDifference`], [`LinearTarget`] |
+//! | Algorithm 1, A.7 (burn-in), A.5 (cadence) | [`Trainer`] |
+//!
+//! Libraries return errors and never print; randomness is drawn on the host from generators that
+//! checkpoints hold.
+
+mod error;
+mod evaluator;
+mod feedback;
+mod grad_vector;
+mod meta;
+mod parameters;
+mod stateful;
+mod subset;
+mod task;
+mod train;
+pub mod value;
+
+pub use error::CoreError;
+pub use evaluator::Evaluator;
+pub use feedback::{Direction, Downstream, Feedback, RandomDirection};
+pub use grad_vector::GradVector;
+pub use meta::{
+    CentralDifference, DifferenceStep, EntryValues, LinearTarget, MetaEstimate, MetaGradient,
+    Nested, Point, entry_values,
+};
+pub use parameters::{NoParameters, ParameterInfo, export, import, parameters};
+pub use stateful::{Stateful, from_state, to_state};
+pub use subset::ParamSubset;
+pub use task::{
+    BatchOf, DesignerOf, FirstOrderLoss, LearnerOf, LinearInTarget, LinearLoss, Loss, Modality,
+    Objective, On, PredictionOf, PredictiveLoss, PredictiveTask, ReferenceOf, TargetFn,
+    ViewGenerator, lift, trainable,
+};
+pub use train::{
+    AdamW, Cadence, CosineSchedule, Observer, Source, StepData, StepReport, Trainer, TrainerConfig,
+    UpdateGradient, ValueReport, read_tensors, write_atomically, write_tensors,
+};

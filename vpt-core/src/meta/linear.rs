@@ -1,0 +1,128 @@
+//! V of a loss that is linear in its target: no second order at all.
+
+use super::{DifferenceStep, MetaEstimate, MetaGradient, Point, descend};
+use crate::stateful::{from_state, to_state};
+use crate::{CoreError, DesignerOf, GradVector, LinearInTarget, On, ReferenceOf, Stateful};
+use burn::backend::Autodiff;
+use burn::tensor::{ElementConversion, Tensor, backend::Backend};
+
+/// ȧ: what a step along −direction would gain at each slot of each entry.
+#[derive(Clone, Debug)]
+pub struct EntryValues<I: Backend> {
+    /// `[entries, slots]`
+    pub values: Tensor<I, 2>,
+    /// The variance of the candidates' values, σ².
+    pub variance: f64,
+    /// ε of the difference that measured them.
+    pub epsilon: f64,
+}
+
+/// ȧ along `direction`, by a central difference of the coefficients on the plain backend.
+pub fn entry_values<T, I>(
+    at: &Point<'_, T, I>,
+    direction: &GradVector<I>,
+    step: &mut DifferenceStep,
+) -> EntryValues<I>
+where
+    I: Backend,
+    T: LinearInTarget,
+{
+    let views = at.task.views(at.designer, at.batch);
+    let coefficients = |shift: f64| {
+        let learner = direction.shift(at.learner.clone(), shift);
+        let prediction = at.task.predict(&learner, &views);
+        at.task.coefficients(prediction, &views, at.reference)
+    };
+    let (difference, epsilon) = step.search(direction, |epsilon| {
+        let difference = coefficients(epsilon) - coefficients(-epsilon);
+        let square = (difference.clone() * difference.clone()).mean();
+        (difference, square.into_scalar().elem::<f64>().sqrt())
+    });
+    let values = difference.div_scalar(2.0 * epsilon);
+    let variance = at.task.value_variance(&values, at.reference);
+    EntryValues {
+        variance: variance.into_scalar().elem(),
+        values,
+        epsilon,
+    }
+}
+
+/// V = Σ y_φ · ȧ: after ȧ, which is free of φ, each designer step is one backward pass through the
+/// designer alone.
+#[derive(Clone, Debug)]
+pub struct LinearTarget {
+    step: DifferenceStep,
+    scaled: bool,
+}
+
+impl LinearTarget {
+    /// `scaled` divides V by σ in the designer's objective.
+    pub fn new(step: DifferenceStep, scaled: bool) -> Self {
+        Self { step, scaled }
+    }
+}
+
+impl<T, I> MetaGradient<T, I> for LinearTarget
+where
+    I: Backend,
+    T: LinearInTarget + On<Autodiff<I>>,
+{
+    type Probe = EntryValues<I>;
+
+    fn probe(&mut self, at: &Point<'_, T, I>, direction: &GradVector<I>) -> EntryValues<I> {
+        entry_values(at, direction, &mut self.step)
+    }
+
+    fn scale(&self, probes: &[EntryValues<I>]) -> f64 {
+        let variance = probes.iter().map(|probe| probe.variance).sum::<f64>();
+        let sigma = (variance / probes.len().max(1) as f64).sqrt();
+        // A direction that moves nothing has no scale of its own.
+        if self.scaled && sigma > 0.0 {
+            sigma
+        } else {
+            1.0
+        }
+    }
+
+    fn estimate(
+        &self,
+        at: &Point<'_, T, I>,
+        _: &GradVector<I>,
+        probe: &EntryValues<I>,
+        scale: f64,
+    ) -> MetaEstimate<I> {
+        let values = Tensor::from_inner(probe.values.clone());
+        descend(
+            at,
+            scale,
+            |_: &DesignerOf<T, Autodiff<I>>, views, target| {
+                (at.task.target_weights(target, views) * values).sum()
+            },
+        )
+    }
+
+    fn designer_steps(&self, wanted: usize) -> usize {
+        wanted
+    }
+
+    fn inform(
+        &self,
+        task: &T,
+        reference: ReferenceOf<T, I>,
+        probe: &EntryValues<I>,
+        scale: f64,
+    ) -> ReferenceOf<T, I> {
+        task.inform(reference, probe.values.clone(), scale)
+    }
+}
+
+impl Stateful for LinearTarget {
+    fn state(&self) -> serde_json::Value {
+        to_state(&self.step)
+    }
+
+    fn restore(&mut self, state: serde_json::Value) -> Result<(), CoreError> {
+        self.step = from_state(state)?;
+        Ok(())
+    }
+}

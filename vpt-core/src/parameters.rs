@@ -1,0 +1,108 @@
+//! Modules as named parameters: `layers.3.self_attn.q_proj.weight` → tensor.
+
+use crate::CoreError;
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
+use burn::tensor::{Tensor, TensorData, backend::Backend};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A module without parameters: the designer of a target or view that is fixed, and the reference
+/// of a target that knows nothing of the learner.
+#[derive(Module, Clone, Debug)]
+pub struct NoParameters;
+
+/// One parameter of a module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParameterInfo {
+    /// Dotted path from the module's root.
+    pub path: String,
+    /// Its identity, the same on every backend level.
+    pub id: ParamId,
+    /// Its shape.
+    pub shape: Vec<usize>,
+}
+
+/// The float parameters of `module` in its own order.
+pub fn parameters<B: Backend, M: Module<B>>(module: &M) -> Vec<ParameterInfo> {
+    struct Names {
+        path: Vec<String>,
+        found: Vec<ParameterInfo>,
+    }
+    impl<B: Backend> ModuleVisitor<B> for Names {
+        fn enter_module(&mut self, name: &str, _: &str) {
+            self.path.push(name.into());
+        }
+        fn exit_module(&mut self, _: &str, _: &str) {
+            self.path.pop();
+        }
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
+            self.found.push(ParameterInfo {
+                path: self.path.join("."),
+                id: param.id,
+                shape: param.shape().to_vec(),
+            });
+        }
+    }
+    let mut names = Names {
+        path: vec![],
+        found: vec![],
+    };
+    module.visit(&mut names);
+    names.found
+}
+
+/// The values of every float parameter by path, on the host.
+pub fn export<B: Backend, M: Module<B>>(module: &M) -> BTreeMap<String, TensorData> {
+    struct Values(Vec<TensorData>);
+    impl<B: Backend> ModuleVisitor<B> for Values {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
+            self.0.push(param.val().into_data());
+        }
+    }
+    let mut values = Values(vec![]);
+    module.visit(&mut values);
+    let names = parameters(module).into_iter().map(|info| info.path);
+    names.zip(values.0).collect()
+}
+
+/// `module` with every float parameter replaced by `values`, converted to the backend's type.
+///
+/// # Errors
+/// A parameter that `values` lacks, a name that the module does not have, another shape.
+pub fn import<B: Backend, M: Module<B>>(
+    module: M,
+    mut values: BTreeMap<String, TensorData>,
+) -> Result<M, CoreError> {
+    let infos = parameters(&module);
+    let known: BTreeSet<&str> = infos.iter().map(|info| info.path.as_str()).collect();
+    if let Some(name) = values.keys().find(|name| !known.contains(name.as_str())) {
+        return Err(CoreError::Tensor {
+            name: name.clone(),
+            message: "the module has no such parameter".into(),
+        });
+    }
+    let mut ordered = Vec::with_capacity(infos.len());
+    for info in infos {
+        let data = values.remove(&info.path).ok_or_else(|| CoreError::Tensor {
+            name: info.path.clone(),
+            message: "missing".into(),
+        })?;
+        if data.shape.as_slice() != info.shape.as_slice() {
+            return Err(CoreError::Tensor {
+                name: info.path,
+                message: format!("shape {:?}, expected {:?}", data.shape, info.shape),
+            });
+        }
+        ordered.push(data);
+    }
+    struct Fill(std::vec::IntoIter<TensorData>);
+    impl<B: Backend> ModuleMapper<B> for Fill {
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<B, D>>) -> Param<Tensor<B, D>> {
+            match self.0.next() {
+                Some(data) => param
+                    .map(|old| Tensor::from_data(data.convert_dtype(old.dtype()), &old.device())),
+                None => param,
+            }
+        }
+    }
+    Ok(module.map(&mut Fill(ordered.into_iter())))
+}

@@ -1,0 +1,65 @@
+//! S: the learner parameters on which the value is computed (§3.2).
+
+use crate::parameters::parameters;
+use burn::module::{Module, ModuleMapper, Param, ParamId};
+use burn::tensor::{
+    Tensor,
+    backend::{AutodiffBackend, Backend},
+};
+use std::collections::HashSet;
+
+/// A set of parameters, chosen by dotted path. It holds on every backend level, since lifting a
+/// module keeps its parameter ids.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParamSubset(HashSet<ParamId>);
+
+impl ParamSubset {
+    /// Every parameter of `module`.
+    pub fn all<B: Backend, M: Module<B>>(module: &M) -> Self {
+        Self::matching(module, |_| true)
+    }
+
+    /// The parameters whose path (`layers.3.self_attn.q_proj.weight`) satisfies `keep`.
+    pub fn matching<B: Backend, M: Module<B>>(module: &M, keep: impl Fn(&str) -> bool) -> Self {
+        let chosen = parameters(module).into_iter();
+        Self(
+            chosen
+                .filter(|info| keep(&info.path))
+                .map(|info| info.id)
+                .collect(),
+        )
+    }
+
+    /// Whether `id` is in S.
+    pub fn contains(&self, id: ParamId) -> bool {
+        self.0.contains(&id)
+    }
+
+    /// Whether S is empty: no path matched.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether any parameter of `module` is in S.
+    pub fn touches<B: Backend, M: Module<B>>(&self, module: &M) -> bool {
+        parameters(module).iter().any(|info| self.contains(info.id))
+    }
+
+    /// `module` with exactly the parameters in S on the tape.
+    ///
+    /// The flag that a `Param` carries between levels is lost by any `map` on a plain backend
+    /// (Burn 0.21), so what is tracked is always said, never remembered.
+    pub fn track<B: AutodiffBackend, M: Module<B>>(&self, module: M) -> M {
+        struct Track<'a>(&'a ParamSubset);
+        impl<B: AutodiffBackend> ModuleMapper<B> for Track<'_> {
+            fn map_float<const D: usize>(
+                &mut self,
+                param: Param<Tensor<B, D>>,
+            ) -> Param<Tensor<B, D>> {
+                let tracked = self.0.contains(param.id);
+                param.map(|tensor| tensor.set_require_grad(tracked))
+            }
+        }
+        module.map(&mut Track(self))
+    }
+}

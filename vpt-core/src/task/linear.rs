@@ -1,0 +1,43 @@
+//! Losses that are linear in their target, for which V needs no second order.
+
+use super::PredictiveTask;
+use burn::tensor::{Tensor, backend::Backend};
+
+/// A task with L_pre(θ; φ) = Σ_{t,k} y_tk(φ) · a_tk(θ): cross-entropy to a soft target,
+/// distillation, label smoothing, per-token weights.
+///
+/// With ȧ the derivative of a along a direction in θ, V = Σ y · ȧ, and ∇_φ V is an ordinary
+/// backward pass through the designer alone, since ȧ is a constant there.
+pub trait LinearInTarget: PredictiveTask {
+    /// a(ŷ), one row per entry and one column per slot of the target. `[entries, slots]`
+    fn coefficients<B: Backend>(
+        &self,
+        prediction: Self::Prediction<B>,
+        views: &Self::Views<B>,
+        reference: &Self::Reference<B>,
+    ) -> Tensor<B, 2>;
+
+    /// y_φ with the weights of the step in it. `[entries, slots]`
+    fn target_weights<B: Backend>(
+        &self,
+        target: &Self::Target<B>,
+        views: &Self::Views<B>,
+    ) -> Tensor<B, 2>;
+
+    /// σ² by which the designer's objective scales V: the variance of ȧ over the candidates.
+    /// `[1]`
+    fn value_variance<B: Backend>(
+        &self,
+        values: &Tensor<B, 2>,
+        reference: &Self::Reference<B>,
+    ) -> Tensor<B, 1>;
+
+    /// The reference with the value of each slot in it, for targets that are made from values
+    /// (the oracle). `scale` is σ.
+    fn inform<B: Backend>(
+        &self,
+        reference: Self::Reference<B>,
+        values: Tensor<B, 2>,
+        scale: f64,
+    ) -> Self::Reference<B>;
+}

@@ -1,0 +1,138 @@
+//! AdamW over named parameters.
+
+use super::UpdateGradient;
+use crate::{CoreError, parameters};
+use burn::module::{Module, ModuleMapper, Param, ParamId};
+use burn::optim::{AdamWConfig, AdamWState, AdaptiveMomentumState, SimpleOptimizer};
+use burn::tensor::{Tensor, TensorData, backend::Backend};
+use std::collections::{BTreeMap, HashMap};
+
+/// Burn's AdamW, one parameter at a time, with its state kept by parameter so that checkpoints
+/// name it by path. Weight decay is not applied to norms, biases and other 1-D parameters.
+pub struct AdamW<I: Backend> {
+    matrices: burn::optim::AdamW,
+    vectors: burn::optim::AdamW,
+    state: HashMap<ParamId, AdamWState<I, 1>>,
+}
+
+impl<I: Backend> AdamW<I> {
+    /// As `torch.optim.AdamW` defines these.
+    pub fn new(beta_1: f64, beta_2: f64, epsilon: f64, weight_decay: f64) -> Self {
+        let config = |decay: f64| {
+            AdamWConfig::new()
+                .with_beta_1(beta_1 as f32)
+                .with_beta_2(beta_2 as f32)
+                .with_epsilon(epsilon as f32)
+                .with_weight_decay(decay as f32)
+                .build()
+        };
+        Self {
+            matrices: config(weight_decay),
+            vectors: config(0.0),
+            state: HashMap::new(),
+        }
+    }
+
+    /// One update of `module` at rate `lr`.
+    pub fn step<M: Module<I>>(&mut self, lr: f64, module: M, gradient: &UpdateGradient<I>) -> M {
+        struct Step<'a, I: Backend> {
+            optimiser: &'a mut AdamW<I>,
+            lr: f64,
+            gradients: HashMap<ParamId, &'a Tensor<I, 1>>,
+        }
+        impl<I: Backend> ModuleMapper<I> for Step<'_, I> {
+            fn map_float<const D: usize>(
+                &mut self,
+                param: Param<Tensor<I, D>>,
+            ) -> Param<Tensor<I, D>> {
+                let id = param.id;
+                let Some(gradient) = self.gradients.get(&id).copied().cloned() else {
+                    return param;
+                };
+                let optimiser = &mut *self.optimiser;
+                let rule = if D >= 2 {
+                    &optimiser.matrices
+                } else {
+                    &optimiser.vectors
+                };
+                let previous = optimiser.state.remove(&id);
+                let mut next = None;
+                let param = param.map(|theta| {
+                    let shape = theta.shape();
+                    let (theta, state) =
+                        rule.step(self.lr, theta.reshape([-1]), gradient, previous);
+                    next = state;
+                    theta.reshape(shape)
+                });
+                if let Some(state) = next {
+                    optimiser.state.insert(id, state);
+                }
+                param
+            }
+        }
+        let parts = gradient.as_vector().parts().iter();
+        let gradients = parts.map(|(id, part)| (*id, part)).collect();
+        module.map(&mut Step {
+            optimiser: self,
+            lr,
+            gradients,
+        })
+    }
+
+    /// Moments as tensors named `PATH.moment_1`, `PATH.moment_2`, and the updates that each
+    /// parameter has had.
+    pub(super) fn export<M: Module<I>>(
+        &self,
+        module: &M,
+    ) -> (BTreeMap<String, TensorData>, BTreeMap<String, usize>) {
+        let (mut tensors, mut times) = (BTreeMap::new(), BTreeMap::new());
+        for info in parameters(module) {
+            let Some(AdamWState { momentum }) = self.state.get(&info.id) else {
+                continue;
+            };
+            let path = info.path;
+            tensors.insert(format!("{path}.moment_1"), momentum.moment_1.to_data());
+            tensors.insert(format!("{path}.moment_2"), momentum.moment_2.to_data());
+            times.insert(path, momentum.time);
+        }
+        (tensors, times)
+    }
+
+    /// Puts [`export`](Self::export) back.
+    pub(super) fn import<M: Module<I>>(
+        &mut self,
+        module: &M,
+        tensors: &mut BTreeMap<String, TensorData>,
+        times: &BTreeMap<String, usize>,
+        device: &I::Device,
+    ) -> Result<(), CoreError> {
+        self.state.clear();
+        for info in parameters(module) {
+            let Some(&time) = times.get(&info.path) else {
+                continue;
+            };
+            let length = info.shape.iter().product::<usize>();
+            let mut moment = |which: &str| {
+                let name = format!("{}.{which}", info.path);
+                match tensors.remove(&name) {
+                    Some(data) if data.num_elements() == length => {
+                        Ok(Tensor::<I, 1>::from_data(data, device))
+                    }
+                    Some(data) => Err(CoreError::Tensor {
+                        name,
+                        message: format!("{} values, expected {length}", data.num_elements()),
+                    }),
+                    None => Err(CoreError::Tensor {
+                        name,
+                        message: "missing".into(),
+                    }),
+                }
+            };
+            let mut momentum =
+                AdaptiveMomentumState::new(time, moment("moment_1")?, moment("moment_2")?);
+            momentum.max_moment_2 = None;
+            self.state.insert(info.id, AdamWState::new(momentum));
+        }
+        Ok(())
+    }
+}

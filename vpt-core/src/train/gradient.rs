@@ -1,0 +1,49 @@
+//! What an optimiser accepts: the gradient of a loss that was walked back.
+
+use crate::{GradVector, ParamSubset};
+use burn::backend::Autodiff;
+use burn::module::Module;
+use burn::tensor::{Tensor, backend::Backend};
+
+/// The gradient of a loss in all parameters of one module.
+///
+/// It is made by a backward pass alone, never from a [`GradVector`], so no direction that feedback
+/// returned can reach an optimiser.
+#[derive(Clone, Debug)]
+pub struct UpdateGradient<I: Backend>(GradVector<I>);
+
+impl<I: Backend> UpdateGradient<I> {
+    /// Walks `loss` back into `module`, whose parameters are on the tape. Parameters that the loss
+    /// does not reach have gradient zero.
+    pub fn backward<M: Module<Autodiff<I>>>(loss: Tensor<Autodiff<I>, 1>, module: &M) -> Self {
+        let subset = ParamSubset::all(module);
+        let mut grads = loss.backward();
+        Self(GradVector::take::<Autodiff<I>, M>(
+            &mut grads, module, &subset,
+        ))
+    }
+
+    /// The sum with another micro-batch's gradient.
+    #[must_use]
+    pub fn plus(self, other: &Self) -> Self {
+        Self(self.0.add_scaled(&other.0, 1.0))
+    }
+
+    /// Clips to a global norm of `limit` as `torch.nn.utils.clip_grad_norm_` does; returns the
+    /// norm before. `limit = 0` only measures.
+    #[must_use]
+    pub fn clipped(self, limit: f64) -> (Self, f64) {
+        let norm = self.0.norm();
+        let factor = limit / (norm + 1e-6);
+        if limit > 0.0 && factor < 1.0 {
+            (Self(self.0.scaled(factor)), norm)
+        } else {
+            (self, norm)
+        }
+    }
+
+    /// The same numbers as a vector, to be looked at: g_pre of eq. 11.
+    pub fn as_vector(&self) -> &GradVector<I> {
+        &self.0
+    }
+}

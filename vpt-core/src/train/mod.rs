@@ -1,0 +1,20 @@
+//! Algorithm 1: the state it holds, one step of it, and how it survives an interruption.
+
+mod adamw;
+mod atomic;
+mod checkpoint;
+mod gradient;
+mod observer;
+mod schedule;
+mod source;
+mod tensors;
+mod trainer;
+
+pub use adamw::AdamW;
+pub use atomic::write_atomically;
+pub use gradient::UpdateGradient;
+pub use observer::Observer;
+pub use schedule::{Cadence, CosineSchedule};
+pub use source::{Source, StepData};
+pub use tensors::{read_tensors, write_tensors};
+pub use trainer::{StepReport, Trainer, TrainerConfig, ValueReport};

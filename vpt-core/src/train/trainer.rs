@@ -1,0 +1,456 @@
+//! Algorithm 1. State lives on the plain backend; each differentiation lifts what it needs.
+
+use super::{AdamW, Cadence, CosineSchedule, Source, UpdateGradient};
+use crate::{
+    CoreError, DesignerOf, Direction, Feedback, FirstOrderLoss, GradVector, LearnerOf,
+    MetaGradient, On, ParamSubset, Point, PredictionOf, PredictiveTask, ReferenceOf, lift,
+    trainable,
+};
+use burn::backend::Autodiff;
+use burn::module::AutodiffModule;
+use burn::tensor::{ElementConversion, backend::Backend};
+use std::time::{Duration, Instant};
+
+/// The schedule of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainerConfig {
+    /// Burn-in and value updates.
+    pub cadence: Cadence,
+    /// The learner's rate.
+    pub schedule: CosineSchedule,
+    /// Global norm to clip the learner's gradient to; 0: not clipped.
+    pub clip: f64,
+    /// The designer's rate.
+    pub designer_rate: f64,
+    /// Designer updates for each value update, where the estimator allows more than one.
+    pub designer_steps: usize,
+    /// λ = ηL of Theorem 3.1: φ climbs along g_down − λ·g_pre. 0 is the paper's.
+    pub curvature: f64,
+    /// Value updates at steps divisible by this are also measured for noise; 0: none.
+    pub noise_every: usize,
+    /// Further feedback batches for that.
+    pub noise_batches: usize,
+}
+
+impl TrainerConfig {
+    /// `steps` learner steps at the peak rate `rate` with a tenth of them to warm up, clipped to
+    /// norm 1; a value update every 5 steps after 20, one designer step at 1e-3 each.
+    pub fn new(steps: usize, rate: f64) -> Self {
+        Self {
+            cadence: Cadence {
+                burn_in: Some(20),
+                update_every: Some(5),
+            },
+            schedule: CosineSchedule {
+                peak: rate,
+                min_ratio: 0.1,
+                warmup: steps / 10,
+                steps,
+            },
+            clip: 1.0,
+            designer_rate: 1e-3,
+            designer_steps: 1,
+            curvature: 0.0,
+            noise_every: 0,
+            noise_batches: 0,
+        }
+    }
+}
+
+/// One run of Algorithm 1.
+pub struct Trainer<T, I, S, F, G>
+where
+    T: PredictiveTask,
+    I: Backend,
+{
+    /// (A, τ, ℓ).
+    pub task: T,
+    /// θ.
+    pub learner: LearnerOf<T, I>,
+    /// φ.
+    pub designer: DesignerOf<T, I>,
+    /// S.
+    pub subset: ParamSubset,
+    /// The unlabelled stream.
+    pub source: S,
+    /// The door for labels.
+    pub feedback: F,
+    /// How ∇_φ V is taken.
+    pub meta: G,
+    /// The learner's optimiser.
+    pub learner_optimiser: AdamW<I>,
+    /// The designer's optimiser.
+    pub designer_optimiser: AdamW<I>,
+    /// The schedule.
+    pub config: TrainerConfig,
+    /// Learner steps taken.
+    pub step: usize,
+    /// Unlabelled tokens processed.
+    pub tokens: u64,
+}
+
+/// What one value update saw.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ValueReport {
+    /// V = ⟨g_down, g_pre⟩ with the targets that the learner then descended (eq. 14).
+    pub value: f64,
+    /// cos(g_down, g_pre) over S.
+    pub cosine: f64,
+    /// ‖g_down‖ and ‖g_pre‖ over S.
+    pub norms: (f64, f64),
+    /// V of the objective along the steered direction before the designer's first step and after
+    /// its last but one, as estimated.
+    pub climbed: (f64, f64),
+    /// V over several feedback batches, the update's own first; empty where it was not measured.
+    pub samples: Vec<f64>,
+    /// What V was divided by in the designer's objective.
+    pub scale: f64,
+    /// L_down on the feedback batch, by evaluator.
+    pub losses: Vec<(String, f64)>,
+    /// V by evaluator, where there are several.
+    pub parts: Vec<(String, f64)>,
+    /// Time in the value update: g_down, the probe and the designer's steps.
+    pub elapsed: Duration,
+}
+
+/// What one learner step saw.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepReport {
+    /// The step's number, from 0.
+    pub step: usize,
+    /// Unlabelled tokens processed, this step's included.
+    pub tokens: u64,
+    /// L_pre(θ; φ).
+    pub loss: f64,
+    /// The learner's rate.
+    pub rate: f64,
+    /// ‖∇_θ L_pre‖ before clipping.
+    pub gradient_norm: f64,
+    /// The task's own figures, summed over micro-batches.
+    pub measures: Vec<(&'static str, f64)>,
+    /// The value update, where one was due.
+    pub value: Option<ValueReport>,
+    /// Time of the whole step.
+    pub elapsed: Duration,
+}
+
+/// A forward pass that waits for its target.
+struct Forward<T: On<Autodiff<I>>, I: Backend> {
+    views: T::Views<Autodiff<I>>,
+    prediction: PredictionOf<T, Autodiff<I>>,
+    reference: ReferenceOf<T, I>,
+}
+
+/// What a value update leaves for the rest of the step.
+struct Valued<T: PredictiveTask, I: Backend> {
+    direction: Direction<I>,
+    /// One for each micro-batch, with values in it where the estimator has them.
+    references: Vec<ReferenceOf<T, I>>,
+    climbed: (f64, f64),
+    scale: f64,
+    elapsed: Duration,
+}
+
+impl<T, I, S, F, G> Trainer<T, I, S, F, G>
+where
+    I: Backend,
+    T: On<Autodiff<I>>,
+    S: Source<T, I>,
+    F: Feedback<T, I>,
+    G: MetaGradient<T, I>,
+{
+    /// A run at its first step: the value on all of θ, AdamW with the betas 0.9 and 0.99 and no
+    /// weight decay. The fields are open for anything else.
+    pub fn new(
+        task: T,
+        learner: LearnerOf<T, I>,
+        designer: DesignerOf<T, I>,
+        (source, feedback, meta): (S, F, G),
+        config: TrainerConfig,
+    ) -> Self {
+        Self {
+            subset: ParamSubset::all(&learner),
+            task,
+            learner,
+            designer,
+            source,
+            feedback,
+            meta,
+            learner_optimiser: AdamW::new(0.9, 0.99, 1e-8, 0.0),
+            designer_optimiser: AdamW::new(0.9, 0.99, 1e-8, 0.0),
+            config,
+            step: 0,
+            tokens: 0,
+        }
+    }
+
+    /// Lines 3–8 of Algorithm 1.
+    ///
+    /// # Errors
+    /// Data that cannot be read, or a loss or gradient that is not finite; the state is then that
+    /// before the step, the stream's position aside.
+    pub fn step(&mut self) -> Result<StepReport, CoreError> {
+        let start = Instant::now();
+        let data = self.source.next_step()?;
+        let learner: LearnerOf<T, Autodiff<I>> = trainable(&self.learner);
+
+        // Lines 6–7. With one micro-batch its prediction serves the value and the learner alike.
+        let due = self.config.cadence.values(self.step);
+        let mut held = match &data.batches[..] {
+            [batch] => Some(self.forward(&learner, batch)),
+            _ => None,
+        };
+        let mut valued = None;
+        if due {
+            let references = match &held {
+                Some(forward) => vec![forward.reference.clone()],
+                None => data.batches.iter().map(|b| self.reference(b)).collect(),
+            };
+            valued = Some(self.update_designer(&data.batches, references)?);
+        }
+
+        // Lines 4–5 and 8, with φ after line 7.
+        let shaped = self.config.cadence.shapes(self.step);
+        let designer: DesignerOf<T, Autodiff<I>> = lift(&self.designer);
+        let mut loss = 0.0;
+        let mut measures: Vec<(&'static str, f64)> = vec![];
+        let mut total: Option<UpdateGradient<I>> = None;
+        for (index, batch) in data.batches.iter().enumerate() {
+            let forward = held.take().unwrap_or_else(|| self.forward(&learner, batch));
+            let Forward {
+                views,
+                prediction,
+                mut reference,
+            } = forward;
+            if let Some(valued) = &mut valued {
+                reference = valued.references[index].clone();
+            }
+            let lifted: ReferenceOf<T, Autodiff<I>> = lift(&reference);
+            let target = if shaped {
+                self.task.target(&designer, &views, &lifted)
+            } else {
+                self.task.unshaped_target(&views, &lifted)
+            };
+            for (name, figure) in self.task.measures(&target, &views, &lifted) {
+                match measures.iter_mut().find(|(known, _)| *known == name) {
+                    Some((_, sum)) => *sum += figure,
+                    None => measures.push((name, figure)),
+                }
+            }
+            let FirstOrderLoss { value, surrogate } = self
+                .task
+                .learner_loss(prediction, &target, &views, &reference);
+            loss += value.into_scalar().elem::<f64>();
+            let gradient = UpdateGradient::backward(surrogate, &learner);
+            total = Some(match total {
+                Some(sum) => sum.plus(&gradient),
+                None => gradient,
+            });
+        }
+        self.require_finite(loss, "the pretraining loss")?;
+        let mut gradient_norm = 0.0;
+        let mut value = None;
+        if let Some(gradient) = total {
+            value = valued
+                .map(|valued| self.value_report(valued, gradient.as_vector()))
+                .transpose()?;
+            let (gradient, norm) = gradient.clipped(self.config.clip);
+            self.require_finite(norm, "the learner's gradient")?;
+            gradient_norm = norm;
+            let rate = self.config.schedule.rate(self.step);
+            let learner = self.learner.clone();
+            self.learner = self.learner_optimiser.step(rate, learner, &gradient);
+        }
+        self.tokens += data.tokens;
+        let report = StepReport {
+            step: self.step,
+            tokens: self.tokens,
+            loss,
+            rate: self.config.schedule.rate(self.step),
+            gradient_norm,
+            measures,
+            value,
+            elapsed: start.elapsed(),
+        };
+        self.step += 1;
+        Ok(report)
+    }
+
+    /// Lines 3 and 5 up to the target.
+    fn forward(&self, learner: &LearnerOf<T, Autodiff<I>>, batch: &T::Batch<I>) -> Forward<T, I> {
+        let (views, plain) = if self.config.cadence.shapes(self.step) {
+            let designer: DesignerOf<T, Autodiff<I>> = lift(&self.designer);
+            let views = self.task.views::<Autodiff<I>>(&designer, &lift(batch));
+            (views, self.task.views::<I>(&self.designer, batch))
+        } else {
+            let views = self.task.unshaped_views::<Autodiff<I>>(&lift(batch));
+            (views, self.task.unshaped_views::<I>(batch))
+        };
+        let prediction = self.task.predict(learner, &views);
+        let reference = self.task.reference::<I>(prediction.valid(), &plain);
+        Forward {
+            views,
+            prediction,
+            reference,
+        }
+    }
+
+    /// The reference of a micro-batch without a tape.
+    fn reference(&self, batch: &T::Batch<I>) -> ReferenceOf<T, I> {
+        let views = self.task.views::<I>(&self.designer, batch);
+        let prediction = self.task.predict(&self.learner, &views);
+        self.task.reference(prediction, &views)
+    }
+
+    /// Lines 6–7: V over all micro-batches of the step, and φ up along it.
+    fn update_designer(
+        &mut self,
+        batches: &[T::Batch<I>],
+        mut references: Vec<ReferenceOf<T, I>>,
+    ) -> Result<Valued<T, I>, CoreError> {
+        let start = Instant::now();
+        let direction = self.feedback.direction(&self.learner, &self.subset)?;
+        let steer = self.curved(&direction.steer, batches);
+        let Self {
+            task,
+            learner,
+            designer,
+            subset,
+            meta,
+            designer_optimiser,
+            config,
+            ..
+        } = self;
+        let mut probes = Vec::with_capacity(batches.len());
+        for (batch, reference) in batches.iter().zip(&references) {
+            let at = Point {
+                task,
+                learner,
+                designer,
+                batch,
+                reference,
+                subset,
+            };
+            probes.push(meta.probe(&at, &steer));
+        }
+        let scale = meta.scale(&probes);
+        let (mut first, mut last) = (0.0, 0.0);
+        for round in 0..meta.designer_steps(config.designer_steps) {
+            let (mut value, mut descent): (f64, Option<UpdateGradient<I>>) = (0.0, None);
+            for ((batch, reference), probe) in batches.iter().zip(&references).zip(&probes) {
+                let at = Point {
+                    task,
+                    learner,
+                    designer,
+                    batch,
+                    reference,
+                    subset,
+                };
+                let estimate = meta.estimate(&at, &steer, probe, scale);
+                value += estimate.value;
+                descent = Some(match descent {
+                    Some(sum) => sum.plus(&estimate.descent),
+                    None => estimate.descent,
+                });
+            }
+            if round == 0 {
+                first = value;
+            }
+            last = value;
+            if let Some(descent) = descent {
+                *designer =
+                    designer_optimiser.step(config.designer_rate, designer.clone(), &descent);
+            }
+        }
+        references = references
+            .into_iter()
+            .zip(&probes)
+            .map(|(reference, probe)| meta.inform(task, reference, probe, scale))
+            .collect();
+        self.require_finite(last, "V")?;
+        Ok(Valued {
+            direction,
+            references,
+            climbed: (first, last),
+            scale,
+            elapsed: start.elapsed(),
+        })
+    }
+
+    /// g_down − λ·sg(g_pre): the direction of Theorem 3.1's bound in place of V's.
+    fn curved(&self, steer: &GradVector<I>, batches: &[T::Batch<I>]) -> GradVector<I> {
+        if self.config.curvature == 0.0 {
+            return steer.clone();
+        }
+        let learner: LearnerOf<T, Autodiff<I>> = trainable(&self.learner);
+        let designer: DesignerOf<T, Autodiff<I>> = lift(&self.designer);
+        let mut g_pre: Option<UpdateGradient<I>> = None;
+        for batch in batches {
+            let Forward {
+                views,
+                prediction,
+                reference,
+            } = self.forward(&learner, batch);
+            let target = self.task.target(&designer, &views, &lift(&reference));
+            let loss = self
+                .task
+                .learner_loss(prediction, &target, &views, &reference);
+            let gradient = UpdateGradient::backward(loss.surrogate, &learner);
+            g_pre = Some(match g_pre {
+                Some(sum) => sum.plus(&gradient),
+                None => gradient,
+            });
+        }
+        match g_pre {
+            Some(g_pre) => steer.add_scaled(
+                &g_pre.as_vector().restricted(&self.subset),
+                -self.config.curvature,
+            ),
+            None => steer.clone(),
+        }
+    }
+
+    /// V as the learner's own gradient has it.
+    fn value_report(
+        &mut self,
+        valued: Valued<T, I>,
+        g_pre: &GradVector<I>,
+    ) -> Result<ValueReport, CoreError> {
+        let g_pre = g_pre.restricted(&self.subset);
+        let g_down = &valued.direction.downstream;
+        let value = crate::value::value(g_down, &g_pre);
+        let every = self.config.noise_every;
+        let mut samples = vec![];
+        if every > 0 && self.step.is_multiple_of(every) && self.config.noise_batches > 0 {
+            samples.push(value);
+            for _ in 0..self.config.noise_batches {
+                let again = self.feedback.resample(&self.learner, &self.subset)?;
+                samples.push(crate::value::value(&again, &g_pre));
+            }
+        }
+        let parts = valued.direction.parts.iter();
+        let parts = parts.map(|(name, part)| (name.clone(), crate::value::value(part, &g_pre)));
+        Ok(ValueReport {
+            value,
+            cosine: g_down.cosine(&g_pre),
+            norms: (g_down.norm(), g_pre.norm()),
+            climbed: valued.climbed,
+            samples,
+            scale: valued.scale,
+            parts: parts.collect(),
+            losses: valued.direction.losses,
+            elapsed: valued.elapsed,
+        })
+    }
+
+    fn require_finite(&self, figure: f64, what: &'static str) -> Result<(), CoreError> {
+        if figure.is_finite() {
+            Ok(())
+        } else {
+            Err(CoreError::NotFinite {
+                step: self.step,
+                what,
+            })
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! What a run leaves behind, as it is written and as it is read.
+//!
+//! | file | type |
+//! |---|---|
+//! | `metrics.jsonl` | [`Event`], one a line |
+//! | `evaluation.json` | [`Evaluation`] |
+//! | `example.json` | [`Example`] |
+//! | `summary.json` | [`RunSummary`] |
+
+mod error;
+mod events;
+mod run_folder;
+
+pub use error::ArtefactError;
+pub use events::{EvaluationEvent, Event, Split, StepEvent, ValueEvent};
+pub use run_folder::{
+    Candidate, Evaluation, Example, ExampleToken, ItemResult, Run, RunSummary, run_name,
+};

@@ -1,0 +1,263 @@
+//! What a text run is told: every key, its default and its limits.
+//!
+//! `default.toml` beside this file is the one place where defaults and their comments stand.
+
+mod check;
+
+pub use check::ConfigError;
+
+use serde::{Deserialize, Serialize};
+
+/// The annotated defaults of every key.
+pub const DEFAULT_TOML: &str = include_str!("default.toml");
+
+/// How targets are made (§3.3, §4.5, Table 4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// Learned soft targets that climb V.
+    Value,
+    /// One-hot next-token targets.
+    Ntp,
+    /// Learned soft targets along a random direction.
+    Random,
+    /// Uniform over the learner's top K.
+    Smoothing,
+    /// The learner's own top K, sharpened.
+    SelfDistillation,
+    /// p ∝ p_θ · exp(c / σ).
+    Oracle,
+    /// The target of greatest V.
+    OracleHard,
+}
+
+impl Method {
+    /// Its name in configs, folders and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Value => "value",
+            Self::Ntp => "ntp",
+            Self::Random => "random",
+            Self::Smoothing => "smoothing",
+            Self::SelfDistillation => "self-distillation",
+            Self::Oracle => "oracle",
+            Self::OracleHard => "oracle-hard",
+        }
+    }
+}
+
+/// Which additions to A.1 the designer has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DesignerForm {
+    /// Starts from the learner's own distribution, held near it; c over σ.
+    Stabilised,
+    /// A.1 as printed.
+    Paper,
+}
+
+/// How ∇_φ V is taken (eq. 15).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EstimatorKind {
+    /// The loss is linear in its target.
+    Linear,
+    /// A central difference along g_down.
+    Central,
+    /// A tape over the backward pass.
+    Nested,
+}
+
+/// θ_S (§3.2), as written in a config: `all`, `head` or `last:K`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum SubsetSpec {
+    /// Every parameter.
+    All,
+    /// The language-model head; the embedding where it is tied.
+    Head,
+    /// The last K blocks and the final norm.
+    Last(usize),
+}
+
+impl TryFrom<String> for SubsetSpec {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.as_str() {
+            "all" => Ok(Self::All),
+            "head" => Ok(Self::Head),
+            other => other
+                .strip_prefix("last:")
+                .and_then(|k| k.parse().ok())
+                .filter(|k| *k > 0)
+                .map(Self::Last)
+                .ok_or_else(|| format!("`{other}` is none of all, head, last:K (K ≥ 1)")),
+        }
+    }
+}
+
+impl From<SubsetSpec> for String {
+    fn from(spec: SubsetSpec) -> Self {
+        match spec {
+            SubsetSpec::All => "all".into(),
+            SubsetSpec::Head => "head".into(),
+            SubsetSpec::Last(k) => format!("last:{k}"),
+        }
+    }
+}
+
+/// One run, every key present.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(
+    missing_docs,
+    reason = "each key's meaning stands once, in default.toml"
+)]
+pub struct RunConfig {
+    pub method: Method,
+    pub seed: u64,
+    pub model: ModelConfig,
+    pub data: DataConfig,
+    pub designer: DesignerConfig,
+    pub value: ValueConfig,
+    pub target: TargetConfig,
+    pub train: TrainConfig,
+    pub eval: EvalConfig,
+}
+
+/// `[model]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(
+    missing_docs,
+    reason = "each key's meaning stands once, in default.toml"
+)]
+pub struct ModelConfig {
+    pub path: String,
+    pub from_scratch: bool,
+    pub end_of_text: String,
+}
+
+/// `[data]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(
+    missing_docs,
+    reason = "each key's meaning stands once, in default.toml"
+)]
+pub struct DataConfig {
+    pub corpus: String,
+    pub feedback: String,
+    pub validation: String,
+    pub test: String,
+    pub off_target: String,
+    pub prompt: String,
+    pub answer: String,
+    pub seq_len: usize,
+    pub shuffle_buffer: usize,
+    pub columns: ColumnsConfig,
+}
+
+/// `[data.columns]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(
+    missing_docs,
+    reason = "each key's meaning stands once, in default.toml"
+)]
+pub struct ColumnsConfig {
+    pub problem: String,
+    pub solution: String,
+    pub answer: String,
+    pub kind: String,
+}
+
+/// `[designer]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(
+    missing_docs,
+    reason = "each key's meaning stands once, in default.toml"
+)]
+pub struct DesignerConfig {
+    pub form: DesignerForm,
+    pub alpha_max: f64,
+    pub top_k: usize,
+    pub steps: usize,
+    pub layers: usize,
+    pub width: usize,
+    pub heads: usize,
+    pub lr: f64,
+    pub beta_1: f64,
+    pub beta_2: f64,
+    pub kl: f64,
+    pub gate_penalty: f64,
+}
+
+/// `[value]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(
+    missing_docs,
+    reason = "each key's meaning stands once, in default.toml"
+)]
+pub struct ValueConfig {
+    pub update_every: usize,
+    pub burn_in: usize,
+    pub estimator: EstimatorKind,
+    pub subset: SubsetSpec,
+    pub feedback_batch: usize,
+    pub curvature: f64,
+    pub noise_batches: usize,
+    pub probe_every: usize,
+}
+
+/// `[target]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(
+    missing_docs,
+    reason = "each key's meaning stands once, in default.toml"
+)]
+pub struct TargetConfig {
+    pub alpha: f64,
+    pub temperature: f64,
+}
+
+/// `[train]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(
+    missing_docs,
+    reason = "each key's meaning stands once, in default.toml"
+)]
+pub struct TrainConfig {
+    pub steps: usize,
+    pub batch_size: usize,
+    pub grad_accum: usize,
+    pub lr: f64,
+    pub min_lr_ratio: f64,
+    pub warmup: usize,
+    pub beta_1: f64,
+    pub beta_2: f64,
+    pub epsilon: f64,
+    pub weight_decay: f64,
+    pub clip: f64,
+    pub checkpoint_every: usize,
+    pub eval_every: usize,
+}
+
+/// `[eval]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(
+    missing_docs,
+    reason = "each key's meaning stands once, in default.toml"
+)]
+pub struct EvalConfig {
+    pub batch: usize,
+    pub pass_items: usize,
+    pub final_pass_items: usize,
+    pub max_new_tokens: usize,
+}

@@ -1,0 +1,148 @@
+//! What can be wrong with data files.
+
+use super::Counts;
+use crate::tokenizer::TokenizerError;
+use std::path::PathBuf;
+use thiserror::Error;
+
+/// A data file that cannot be used; each names the file, and the line (from 1) where one is known.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum DataError {
+    /// The file is missing or cannot be read.
+    #[error("{path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The compressed stream is cut short or broken.
+    #[error("{path}: gzip stream broken after {lines} lines: {source}")]
+    Gzip {
+        /// The file.
+        path: PathBuf,
+        /// Lines that could still be read.
+        lines: usize,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A line is not UTF-8.
+    #[error("{path}:{line}: not valid UTF-8 from byte {byte} of the line on")]
+    Utf8 {
+        /// The file.
+        path: PathBuf,
+        /// The line.
+        line: usize,
+        /// Bytes of the line before the first invalid one.
+        byte: usize,
+    },
+    /// A line is not JSON.
+    #[error("{path}:{line}: not JSON: {reason} (column {column})")]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// The line.
+        line: usize,
+        /// Where in the line, in bytes from 1.
+        column: usize,
+        /// What the parser says.
+        reason: String,
+    },
+    /// A line is JSON, but not an object.
+    #[error("{path}:{line}: expected a JSON object, found {found}")]
+    NotAnObject {
+        /// The file.
+        path: PathBuf,
+        /// The line.
+        line: usize,
+        /// The JSON type found.
+        found: &'static str,
+    },
+    /// A record lacks a column.
+    #[error("{path}:{line}: no field `{field}`; it has {}", names(.present))]
+    MissingField {
+        /// The file.
+        path: PathBuf,
+        /// The line.
+        line: usize,
+        /// The column looked for.
+        field: String,
+        /// The columns there are.
+        present: Vec<String>,
+    },
+    /// A column does not hold text.
+    #[error("{path}:{line}: field `{field}` must be a string, found {found}")]
+    WrongType {
+        /// The file.
+        path: PathBuf,
+        /// The line.
+        line: usize,
+        /// The column.
+        field: String,
+        /// The JSON type found.
+        found: &'static str,
+    },
+    /// The file holds no record at all.
+    #[error("{path}: holds no records")]
+    NoRecords {
+        /// The file.
+        path: PathBuf,
+    },
+    /// No record became a document.
+    #[error("{path}: none of its {} records gives a document ({counts})", .counts.records)]
+    NoDocuments {
+        /// The file.
+        path: PathBuf,
+        /// Where they went.
+        counts: Counts,
+    },
+    /// A labelled item has nothing to be scored on.
+    #[error("{path}:{line}: the solution is empty; labelled items need an answer")]
+    EmptyAnswer {
+        /// The file.
+        path: PathBuf,
+        /// The line.
+        line: usize,
+    },
+    /// A text could not be tokenised.
+    #[error("{path}: {source}")]
+    Tokenizer {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: TokenizerError,
+    },
+}
+
+fn names(present: &[String]) -> String {
+    if present.is_empty() {
+        return "none".into();
+    }
+    let quoted: Vec<String> = present.iter().map(|name| format!("`{name}`")).collect();
+    quoted.join(", ")
+}
+
+/// A saved position that does not belong to the data it is put back on.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StateError {
+    /// The state was saved over other documents or another setting.
+    #[error("the saved {what} is of other data: {saved} then, {found} now")]
+    OtherData {
+        /// What was saved: the stream or the feedback order.
+        what: &'static str,
+        /// Fingerprint in the state.
+        saved: String,
+        /// Fingerprint of the data at hand.
+        found: String,
+    },
+    /// The state contradicts itself: it was edited or cut.
+    #[error("the saved {what} is damaged: {detail}")]
+    Damaged {
+        /// What was saved.
+        what: &'static str,
+        /// The contradiction.
+        detail: String,
+    },
+}

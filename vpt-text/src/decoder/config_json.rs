@@ -1,0 +1,218 @@
+//! `config.json`, as Transformers 4 and 5 write it (protocols §5.1).
+
+use super::config::{ConfigError, DecoderConfig, ModelType, invalid};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+/// The fields of one JSON object, fetched by name; `null` counts as absent, as in Transformers.
+struct Fields(Map<String, Value>);
+
+impl Fields {
+    fn value(&self, field: &str) -> Option<&Value> {
+        self.0.get(field).filter(|value| !value.is_null())
+    }
+
+    fn get<T: DeserializeOwned>(&self, field: &'static str) -> Result<Option<T>, ConfigError> {
+        let Some(value) = self.value(field) else {
+            return Ok(None);
+        };
+        let parsed = serde_json::from_value(value.clone());
+        parsed
+            .map(Some)
+            .map_err(|error| invalid(field, value, error.to_string()))
+    }
+
+    fn require<T: DeserializeOwned>(&self, field: &'static str) -> Result<T, ConfigError> {
+        self.get(field)?.ok_or(ConfigError::Missing { field })
+    }
+
+    /// `field`, if present, is one of `allowed`.
+    fn only(
+        &self,
+        field: &'static str,
+        allowed: &[Value],
+        supported: &'static str,
+    ) -> Result<(), ConfigError> {
+        match self.value(field) {
+            Some(value) if !allowed.contains(value) => Err(ConfigError::Unsupported {
+                field,
+                value: value.to_string(),
+                supported,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// One id or a list of them.
+    fn ids(&self, field: &'static str) -> Result<Vec<u32>, ConfigError> {
+        match self.value(field) {
+            Some(Value::Array(_)) => Ok(self.get(field)?.unwrap_or_default()),
+            _ => Ok(self.get(field)?.into_iter().collect()),
+        }
+    }
+}
+
+/// θ from its several homes: top level (Transformers 4), `rope_parameters` (5), and
+/// `rope_scaling`, which must not ask for any scaling.
+fn rope_theta(fields: &Fields) -> Result<f64, ConfigError> {
+    let mut theta: Option<f64> = fields.get("rope_theta")?;
+    for group in ["rope_parameters", "rope_scaling"] {
+        let Some(inner) = fields.get::<Map<String, Value>>(group)?.map(Fields) else {
+            continue;
+        };
+        for kind in ["rope_type", "type"] {
+            if let Some(value) = inner
+                .value(kind)
+                .filter(|value| **value != json!("default"))
+            {
+                let value = format!("{{\"{kind}\": {value}, ..}}");
+                return Err(ConfigError::Unsupported {
+                    field: group,
+                    value,
+                    supported: "default",
+                });
+            }
+        }
+        inner.only("partial_rotary_factor", &[json!(1), json!(1.0)], "1")?;
+        if let Some(found) = inner.get::<f64>("rope_theta")? {
+            if theta.is_some_and(|theta| theta != found) {
+                return Err(invalid(
+                    group,
+                    found,
+                    "disagrees with another rope_theta in the file",
+                ));
+            }
+            theta = Some(found);
+        }
+    }
+    theta.ok_or(ConfigError::Missing {
+        field: "rope_theta",
+    })
+}
+
+impl DecoderConfig {
+    /// Reads the text of a `config.json` as Transformers 4 or 5 writes it.
+    ///
+    /// Absent keys get the defaults of Transformers, except `rope_theta`, which must be there.
+    /// Dropout settings are ignored: this decoder has none.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the field that is missing, malformed or asks for something this
+    /// decoder does not compute (scaled rotary positions, sliding windows, another activation).
+    pub fn from_json(text: &str) -> Result<Self, ConfigError> {
+        let map = serde_json::from_str(text).map_err(|e| ConfigError::Syntax(e.to_string()))?;
+        let fields = Fields(map);
+        let kind: String = fields.require("model_type")?;
+        let model_type = match kind.as_str() {
+            "qwen2" => ModelType::Qwen2,
+            "llama" => ModelType::Llama,
+            _ => {
+                let supported = "\"qwen2\", \"llama\"";
+                let value = format!("\"{kind}\"");
+                return Err(ConfigError::Unsupported {
+                    field: "model_type",
+                    value,
+                    supported,
+                });
+            }
+        };
+        fields.only("hidden_act", &[json!("silu"), json!("swish")], "\"silu\"")?;
+        fields.only("use_sliding_window", &[json!(false)], "false")?;
+        fields.only("partial_rotary_factor", &[json!(1), json!(1.0)], "1")?;
+        let layers: Vec<Value> = fields.get("layer_types")?.unwrap_or_default();
+        if let Some(other) = layers
+            .iter()
+            .find(|layer| **layer != json!("full_attention"))
+        {
+            let (field, value) = ("layer_types", other.to_string());
+            let supported = "\"full_attention\"";
+            return Err(ConfigError::Unsupported {
+                field,
+                value,
+                supported,
+            });
+        }
+        let num_attention_heads = fields.require("num_attention_heads")?;
+        // Qwen2's class has 32 as default when the key is absent; `null` means "as many as heads".
+        let absent = !fields.0.contains_key("num_key_value_heads");
+        let kv_default = if model_type == ModelType::Qwen2 && absent {
+            32
+        } else {
+            num_attention_heads
+        };
+        let positions_default = if model_type == ModelType::Qwen2 {
+            32_768
+        } else {
+            2_048
+        };
+        let config = Self {
+            model_type,
+            vocab_size: fields.require("vocab_size")?,
+            hidden_size: fields.require("hidden_size")?,
+            intermediate_size: fields.require("intermediate_size")?,
+            num_hidden_layers: fields.require("num_hidden_layers")?,
+            num_attention_heads,
+            num_key_value_heads: fields.get("num_key_value_heads")?.unwrap_or(kv_default),
+            head_dim: fields.get("head_dim")?,
+            rms_norm_eps: fields.get("rms_norm_eps")?.unwrap_or(1e-6),
+            rope_theta: rope_theta(&fields)?,
+            tie_word_embeddings: fields.get("tie_word_embeddings")?.unwrap_or(false),
+            attention_bias: fields.get("attention_bias")?.unwrap_or(false),
+            mlp_bias: fields.get("mlp_bias")?.unwrap_or(false),
+            max_position_embeddings: fields
+                .get("max_position_embeddings")?
+                .unwrap_or(positions_default),
+            initializer_range: fields.get("initializer_range")?.unwrap_or(0.02),
+            bos_token_id: fields.get("bos_token_id")?,
+            eos_token_id: fields.ids("eos_token_id")?,
+            pad_token_id: fields.get("pad_token_id")?,
+        };
+        config.check()?;
+        Ok(config)
+    }
+
+    /// The text of a `config.json` that Transformers 4 and 5 load, for weights in float32.
+    pub fn to_json(&self) -> String {
+        let eos = match self.eos_token_id.as_slice() {
+            [] => Value::Null,
+            [one] => json!(one),
+            several => json!(several),
+        };
+        let mut json = json!({
+            "architectures": [self.model_type.architecture()],
+            "model_type": self.model_type.name(),
+            "vocab_size": self.vocab_size,
+            "hidden_size": self.hidden_size,
+            "intermediate_size": self.intermediate_size,
+            "num_hidden_layers": self.num_hidden_layers,
+            "num_attention_heads": self.num_attention_heads,
+            "num_key_value_heads": self.num_key_value_heads,
+            "hidden_act": "silu",
+            "rms_norm_eps": self.rms_norm_eps,
+            "rope_theta": self.rope_theta,
+            "rope_scaling": null,
+            "rope_parameters": {"rope_type": "default", "rope_theta": self.rope_theta},
+            "tie_word_embeddings": self.tie_word_embeddings,
+            "max_position_embeddings": self.max_position_embeddings,
+            "initializer_range": self.initializer_range,
+            "attention_dropout": 0.0,
+            "use_cache": true,
+            "bos_token_id": self.bos_token_id,
+            "eos_token_id": eos,
+            "pad_token_id": self.pad_token_id,
+            "torch_dtype": "float32",
+            "dtype": "float32",
+        });
+        if let Some(head_dim) = self.head_dim {
+            json["head_dim"] = json!(head_dim);
+        }
+        match self.model_type {
+            ModelType::Qwen2 => json["use_sliding_window"] = json!(false),
+            ModelType::Llama => {
+                json["attention_bias"] = json!(self.attention_bias);
+                json["mlp_bias"] = json!(self.mlp_bias);
+            }
+        }
+        format!("{json:#}\n")
+    }
+}

@@ -1,0 +1,3 @@
+//! How well a learner does on held-out items.
+
+pub mod answer;

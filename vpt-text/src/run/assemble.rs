@@ -1,0 +1,441 @@
+//! From a config to a trainer: which files, which task, which estimator.
+
+use super::RunError;
+use super::evaluate::HeldOut;
+use super::evaluator::AnswerLoss;
+use super::fingerprint::fingerprint;
+use super::places::locate;
+use super::source::PackedSource;
+use crate::artefacts::Split;
+use crate::config::{DesignerForm, Method, RunConfig, SubsetSpec};
+use crate::data::{
+    Columns, Counts, FeedbackSet, Formatter, StreamOptions, Template, TextStream, read_records,
+};
+use crate::decoder::{Decoder, DecoderConfig, LoadOptions, layer_index};
+use crate::eval::answer::gold_answer;
+use crate::task::{
+    DesignerSize, SoftTargetDesigner, SoftTargets, TargetRule, TextEstimator, TextTask, text_task,
+};
+use crate::tokenizer::Tokenizer;
+use burn::tensor::{DType, backend::Backend};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use std::path::{Path, PathBuf};
+use vpt_core::{
+    AdamW, Cadence, CosineSchedule, DifferenceStep, Downstream, Feedback, NoParameters,
+    ParamSubset, RandomDirection, Trainer, TrainerConfig,
+};
+
+/// Feedback of any kind.
+pub(super) type AnyFeedback<I> = Box<dyn Feedback<TextTask, I>>;
+
+/// The trainer of a text run.
+pub(super) type TextTrainer<I> =
+    Trainer<TextTask, I, PackedSource<I>, AnyFeedback<I>, TextEstimator>;
+
+/// A run, ready to step.
+pub(super) struct Assembled<I: Backend> {
+    pub(super) trainer: TextTrainer<I>,
+    pub(super) held_out: Vec<HeldOut>,
+    pub(super) tokenizer: Tokenizer,
+    pub(super) end_of_text: u32,
+    pub(super) origin: PathBuf,
+    pub(super) fingerprint: String,
+    pub(super) counts: Counts,
+    pub(super) feedback_items: Option<u64>,
+}
+
+/// Streams of random numbers, one for each purpose, so that no purpose disturbs another.
+#[derive(Clone, Copy)]
+enum Purpose {
+    Stream = 1,
+    Feedback = 2,
+    Designer = 3,
+    Direction = 4,
+    Learner = 5,
+}
+
+fn generator(seed: u64, purpose: Purpose) -> ChaCha8Rng {
+    let mut generator = ChaCha8Rng::seed_from_u64(seed);
+    generator.set_stream(purpose as u64);
+    generator
+}
+
+/// Opens everything that `config` names.
+pub(super) fn assemble<I: Backend>(
+    config: &RunConfig,
+    init_from: Option<&Path>,
+    device: &I::Device,
+) -> Result<Assembled<I>, RunError> {
+    config.check()?;
+    let origin = locate(&config.model.path)?;
+    let tokenizer = Tokenizer::from_file(
+        &origin.join("tokenizer.json"),
+        Some(&config.model.end_of_text),
+    )?;
+    let end_of_text = tokenizer.eos_id();
+    let learner = learner::<I>(config, &origin, init_from, device)?;
+    check_fit(config, &learner, &tokenizer)?;
+
+    let template = Template::new(&config.data.prompt, &config.data.answer)?;
+    let reader = Reader {
+        formatter: Formatter {
+            tokenizer: &tokenizer,
+            template: &template,
+            seq_len: config.data.seq_len,
+        },
+        columns: columns(config),
+    };
+    let corpus = locate(&config.data.corpus)?;
+    let stream = reader.stream(&corpus, config)?;
+    let counts = stream.counts;
+    let source = PackedSource {
+        stream: stream.stream,
+        sequences: config.train.batch_size,
+        accumulation: config.train.grad_accum,
+        device: device.clone(),
+    };
+    let mut files = vec![corpus, origin.join("tokenizer.json")];
+    let feedback = match config.method {
+        Method::Ntp | Method::Smoothing | Method::SelfDistillation => None,
+        _ => {
+            let path = locate(&config.data.feedback)?;
+            let set = reader.feedback_set(&path, config)?;
+            files.push(path);
+            Some(set)
+        }
+    };
+    let feedback_items = feedback.as_ref().map(|set| set.documents().len() as u64);
+    let feedback = feedback.map(|set| direction::<I>(set, config, device));
+    let held_out = reader.held_out(config, &mut files)?;
+    let weights = origin.join("model.safetensors");
+    if !config.model.from_scratch && weights.is_file() {
+        files.push(weights);
+    }
+    let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
+    let fingerprint = fingerprint(config, &files)?;
+
+    let trainer = trainer(config, learner, source, feedback, device);
+    if trainer.subset.is_empty() {
+        return Err(RunError::Unfit {
+            key: "value.subset",
+            message: "no parameter of the learner is in it".into(),
+        });
+    }
+    Ok(Assembled {
+        trainer,
+        held_out,
+        tokenizer,
+        end_of_text,
+        origin,
+        fingerprint,
+        counts,
+        feedback_items,
+    })
+}
+
+fn learner<I: Backend>(
+    config: &RunConfig,
+    origin: &Path,
+    init_from: Option<&Path>,
+    device: &I::Device,
+) -> Result<Decoder<I>, RunError> {
+    let folder = match init_from {
+        // A run folder keeps its learner in `model/`.
+        Some(folder) if folder.join("model").is_dir() => folder.join("model"),
+        Some(folder) => folder.to_owned(),
+        None if config.model.from_scratch => return fresh(config, origin, device),
+        None => origin.to_owned(),
+    };
+    let (learner, _) = Decoder::load(&folder, &LoadOptions::default(), device)?;
+    Ok(learner)
+}
+
+fn fresh<I: Backend>(
+    config: &RunConfig,
+    origin: &Path,
+    device: &I::Device,
+) -> Result<Decoder<I>, RunError> {
+    let path = origin.join("config.json");
+    let text = std::fs::read_to_string(&path).map_err(RunError::io(&path))?;
+    let wrong = |source| RunError::ModelConfig {
+        path: path.clone(),
+        source,
+    };
+    let architecture = DecoderConfig::from_json(&text).map_err(wrong)?;
+    let mut rng = generator(config.seed, Purpose::Learner);
+    Decoder::init(&architecture, &mut rng, device).map_err(wrong)
+}
+
+/// What the config asks of this model.
+fn check_fit<I: Backend>(
+    config: &RunConfig,
+    learner: &Decoder<I>,
+    tokenizer: &Tokenizer,
+) -> Result<(), RunError> {
+    let model = learner.config();
+    let refuse = |key, message| Err(RunError::Unfit { key, message });
+    if config.data.seq_len > model.max_position_embeddings {
+        let (asked, limit) = (config.data.seq_len, model.max_position_embeddings);
+        return refuse(
+            "data.seq_len",
+            format!("{asked} exceeds the model's {limit} positions"),
+        );
+    }
+    if tokenizer.vocab_size() > model.vocab_size {
+        let (tokens, rows) = (tokenizer.vocab_size(), model.vocab_size);
+        return refuse(
+            "model.path",
+            format!("the tokenizer has {tokens} tokens, the model's embedding {rows} rows"),
+        );
+    }
+    if config.designer.top_k > model.vocab_size {
+        let (asked, limit) = (config.designer.top_k, model.vocab_size);
+        return refuse(
+            "designer.top_k",
+            format!("{asked} exceeds the vocabulary of {limit}"),
+        );
+    }
+    if let SubsetSpec::Last(blocks) = config.value.subset
+        && blocks > model.num_hidden_layers
+    {
+        let limit = model.num_hidden_layers;
+        return refuse(
+            "value.subset",
+            format!("last:{blocks} of a model with {limit} blocks"),
+        );
+    }
+    Ok(())
+}
+
+pub(super) fn columns(config: &RunConfig) -> Columns {
+    let names = &config.data.columns;
+    Columns {
+        problem: names.problem.clone(),
+        solution: names.solution.clone(),
+        answer: names.answer.clone(),
+        kind: names.kind.clone(),
+    }
+}
+
+/// A stream with what was cut or left out of its file.
+struct CountedStream {
+    stream: TextStream,
+    counts: Counts,
+}
+
+/// Reads documents as the config has them.
+pub(super) struct Reader<'a> {
+    pub(super) formatter: Formatter<'a>,
+    pub(super) columns: Columns,
+}
+
+impl Reader<'_> {
+    fn stream(&self, path: &Path, config: &RunConfig) -> Result<CountedStream, RunError> {
+        let documents = self.formatter.format(&read_records(path, &self.columns)?)?;
+        let counts = documents.counts;
+        let options = StreamOptions {
+            seq_len: config.data.seq_len,
+            shuffle_buffer: config.data.shuffle_buffer,
+        };
+        let order = generator(config.seed, Purpose::Stream);
+        let stream = TextStream::new(path, documents, options, order)?;
+        Ok(CountedStream { stream, counts })
+    }
+
+    fn feedback_set(&self, path: &Path, config: &RunConfig) -> Result<FeedbackSet, RunError> {
+        let draws = generator(config.seed, Purpose::Feedback);
+        Ok(FeedbackSet::read(
+            path,
+            &self.columns,
+            &self.formatter,
+            draws,
+        )?)
+    }
+
+    /// A set to be measured on.
+    pub(super) fn labelled(&self, split: Split, path: &Path) -> Result<HeldOut, RunError> {
+        let records = read_records(path, &self.columns)?;
+        let made = self.formatter.format(&records)?;
+        // Off-target text is scored by its tokens alone.
+        let gold = |source: &usize| match split {
+            Split::OffTarget => None,
+            _ => gold_answer(&records[*source]),
+        };
+        Ok(HeldOut {
+            split,
+            gold: made.sources.iter().map(gold).collect(),
+            documents: made.documents,
+        })
+    }
+
+    fn held_out(
+        &self,
+        config: &RunConfig,
+        files: &mut Vec<PathBuf>,
+    ) -> Result<Vec<HeldOut>, RunError> {
+        let named = [
+            (Split::Validation, &config.data.validation),
+            (Split::Test, &config.data.test),
+            (Split::OffTarget, &config.data.off_target),
+        ];
+        let mut sets = vec![];
+        for (split, path) in named.into_iter().filter(|(_, path)| !path.is_empty()) {
+            let path = locate(path)?;
+            let set = self.labelled(split, &path)?;
+            files.push(path);
+            sets.push(set);
+        }
+        Ok(sets)
+    }
+}
+
+/// What the designer is steered by: g_down on the labelled set, or a random direction of its
+/// length.
+fn direction<I: Backend>(
+    set: FeedbackSet,
+    config: &RunConfig,
+    device: &I::Device,
+) -> AnyFeedback<I> {
+    let truth = Downstream::new(AnswerLoss {
+        set,
+        batch: config.value.feedback_batch,
+        device: device.clone(),
+    });
+    match config.method {
+        Method::Random => {
+            let draws = generator(config.seed, Purpose::Direction);
+            Box::new(RandomDirection::new(truth, draws))
+        }
+        _ => Box::new(truth),
+    }
+}
+
+fn rule(config: &RunConfig) -> SoftTargets {
+    let designer = &config.designer;
+    let (alpha, alpha_max) = (config.target.alpha, designer.alpha_max);
+    let rule = match config.method {
+        Method::Ntp => return SoftTargets::one_hot(),
+        Method::Value | Method::Random => TargetRule::Learned {
+            form: designer.form,
+            alpha_max,
+            kl: designer.kl,
+            gate_penalty: designer.gate_penalty,
+        },
+        Method::Smoothing => TargetRule::Uniform { alpha },
+        Method::SelfDistillation => TargetRule::SelfDistillation {
+            alpha,
+            temperature: config.target.temperature,
+        },
+        Method::Oracle => TargetRule::Oracle { alpha_max },
+        Method::OracleHard => TargetRule::HardOracle { alpha_max },
+    };
+    SoftTargets {
+        rule,
+        top_k: designer.top_k,
+    }
+}
+
+fn cadence(config: &RunConfig) -> Cadence {
+    let burn_in = Some(config.value.burn_in);
+    match config.method {
+        Method::Ntp => Cadence::never(),
+        Method::Smoothing | Method::SelfDistillation => Cadence {
+            burn_in,
+            update_every: None,
+        },
+        Method::Value | Method::Random => Cadence {
+            burn_in,
+            update_every: Some(config.value.update_every),
+        },
+        // Their targets are made from this very step's values.
+        Method::Oracle | Method::OracleHard => Cadence {
+            burn_in,
+            update_every: Some(1),
+        },
+    }
+}
+
+fn subset<I: Backend>(spec: SubsetSpec, learner: &Decoder<I>) -> ParamSubset {
+    let model = learner.config();
+    let head = if model.tie_word_embeddings {
+        "embed_tokens"
+    } else {
+        "lm_head"
+    };
+    ParamSubset::matching(learner, |path| match spec {
+        SubsetSpec::All => true,
+        SubsetSpec::Head => path.starts_with(head),
+        SubsetSpec::Last(blocks) => {
+            let from = model.num_hidden_layers - blocks;
+            path == "norm.weight" || layer_index(path).is_some_and(|layer| layer >= from)
+        }
+    })
+}
+
+/// Wanted movement of log-probabilities between θ ± εv: larger in f32, where rounding sets in.
+fn difference<I: Backend>(learner: &Decoder<I>) -> DifferenceStep {
+    match learner.norm.weight.dtype() {
+        DType::F64 => DifferenceStep::new(1e-5),
+        _ => DifferenceStep::default(),
+    }
+}
+
+fn trainer<I: Backend>(
+    config: &RunConfig,
+    learner: Decoder<I>,
+    source: PackedSource<I>,
+    feedback: Option<AnyFeedback<I>>,
+    device: &I::Device,
+) -> TextTrainer<I> {
+    let learned = matches!(config.method, Method::Value | Method::Random);
+    let designer = learned.then(|| {
+        SoftTargetDesigner::init(
+            DesignerSize {
+                layers: config.designer.layers,
+                width: config.designer.width,
+                heads: config.designer.heads,
+            },
+            learner.config().hidden_size,
+            config.data.seq_len,
+            &mut generator(config.seed, Purpose::Designer),
+            device,
+        )
+    });
+    let scaled = config.designer.form == DesignerForm::Stabilised;
+    let (train, designing) = (&config.train, &config.designer);
+    let schedule = TrainerConfig {
+        cadence: cadence(config),
+        schedule: CosineSchedule {
+            peak: train.lr,
+            min_ratio: train.min_lr_ratio,
+            warmup: train.warmup,
+            steps: train.steps,
+        },
+        clip: train.clip,
+        designer_rate: designing.lr,
+        designer_steps: if learned { designing.steps } else { 0 },
+        curvature: config.value.curvature,
+        noise_every: config.value.probe_every,
+        noise_batches: config.value.noise_batches,
+    };
+    let estimator = TextEstimator::new(config.value.estimator, scaled, difference(&learner));
+    let chosen = subset(config.value.subset, &learner);
+    let feedback = feedback.unwrap_or_else(|| Box::new(Downstream::none()));
+    let mut trainer = Trainer::new(
+        text_task(rule(config)),
+        learner,
+        (NoParameters, designer),
+        (source, feedback, estimator),
+        schedule,
+    );
+    trainer.subset = chosen;
+    trainer.learner_optimiser = AdamW::new(
+        train.beta_1,
+        train.beta_2,
+        train.epsilon,
+        train.weight_decay,
+    );
+    trainer.designer_optimiser = AdamW::new(designing.beta_1, designing.beta_2, 1e-8, 0.0);
+    trainer
+}

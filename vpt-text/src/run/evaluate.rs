@@ -1,0 +1,160 @@
+//! A learner on held-out documents: losses by item, and greedy answers.
+
+use super::RunError;
+use super::source::upload;
+use crate::artefacts::{ItemResult, Split};
+use crate::data::{Document, collate};
+use crate::decoder::{Decoder, Greedy, generate};
+use crate::eval::answer::{final_answer, matches};
+use crate::task::{Text, label_scores};
+use crate::tokenizer::Tokenizer;
+use burn::tensor::backend::Backend;
+use vpt_core::Modality;
+
+/// A held-out set, ready to be measured.
+#[derive(Clone, Debug)]
+pub struct HeldOut {
+    /// Which set it is.
+    pub split: Split,
+    /// Its documents.
+    pub documents: Vec<Document>,
+    /// The right final answer of each, where it has one.
+    pub gold: Vec<Option<String>>,
+}
+
+/// A set, measured.
+#[derive(Clone, Debug)]
+pub struct SplitResult {
+    /// Which set it is.
+    pub split: Split,
+    /// By item, in the set's order.
+    pub items: Vec<ItemResult>,
+}
+
+/// The means of a set.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Measurement {
+    /// Σ NLL / Σ answer tokens.
+    pub loss: f64,
+    /// Mean NLL of first answer tokens.
+    pub first: Option<f64>,
+    /// Mean NLL of digits.
+    pub digit: Option<f64>,
+    /// Share of right greedy answers among those decoded.
+    pub pass_at_1: Option<f64>,
+}
+
+impl SplitResult {
+    /// The means.
+    pub fn measurement(&self) -> Measurement {
+        let sum = |of: fn(&ItemResult) -> f64| self.items.iter().map(of).sum::<f64>();
+        let mean = |total: f64, count: f64| (count > 0.0).then(|| total / count);
+        let decoded: Vec<bool> = self.items.iter().filter_map(|item| item.pass).collect();
+        let right = decoded.iter().filter(|pass| **pass).count();
+        Measurement {
+            loss: mean(sum(|i| i.nll), sum(|i| i.tokens as f64)).unwrap_or(f64::NAN),
+            first: mean(sum(|i| i.first), self.items.len() as f64),
+            digit: mean(sum(|i| i.digit_nll), sum(|i| i.digits as f64)),
+            pass_at_1: mean(right as f64, decoded.len() as f64),
+        }
+    }
+}
+
+/// How to measure.
+#[derive(Clone, Copy, Debug)]
+pub struct Measuring<'a> {
+    /// Documents scored, or prompts decoded, at a time.
+    pub batch: usize,
+    /// Items to decode, from the first; 0: none.
+    pub decoded: usize,
+    /// Longest completion.
+    pub max_new_tokens: usize,
+    /// The learner's tokenizer.
+    pub tokenizer: &'a Tokenizer,
+    /// Ends a completion.
+    pub end_of_text: u32,
+    /// Whether each token is a single digit.
+    pub is_digit: &'a [bool],
+}
+
+/// Measures `learner` on `set`.
+///
+/// # Errors
+/// A prompt that cannot be decoded.
+pub fn evaluate<B: Backend>(
+    learner: &Decoder<B>,
+    set: &HeldOut,
+    how: &Measuring<'_>,
+    device: &B::Device,
+) -> Result<SplitResult, RunError> {
+    let mut items = vec![ItemResult::default(); set.documents.len()];
+    // Documents of like length together: less padding, the same scores.
+    let mut order: Vec<usize> = (0..set.documents.len()).collect();
+    order.sort_by_key(|&index| set.documents[index].positions());
+    for chunk in order.chunks(how.batch) {
+        let collated = collate(chunk.iter().map(|&index| &set.documents[index]));
+        let views = upload::<B>(&collated.packed, 1.0, device);
+        let prediction = Text::predict(learner, &views);
+        let scores = label_scores(&prediction.hidden, &prediction.head, &views.labels);
+        let digits = collated.digits(how.is_digit);
+        let asked = collated.packed.answer_mask.iter().enumerate();
+        let asked = asked.filter(|(_, asked)| **asked).map(|(at, _)| at);
+        for (at, log_probability) in asked.zip(scores.log_probability) {
+            let item = &mut items[chunk[at / collated.packed.seq]];
+            item.nll -= log_probability;
+            item.tokens += 1;
+            if collated.first[at] {
+                item.first -= log_probability;
+                item.first_is_digit = digits[at];
+            }
+            if digits[at] {
+                item.digit_nll -= log_probability;
+                item.digits += 1;
+            }
+        }
+    }
+    decode(learner, set, how, &mut items)?;
+    for (item, gold) in items.iter_mut().zip(&set.gold) {
+        item.gold.clone_from(gold);
+    }
+    Ok(SplitResult {
+        split: set.split,
+        items,
+    })
+}
+
+fn decode<B: Backend>(
+    learner: &Decoder<B>,
+    set: &HeldOut,
+    how: &Measuring<'_>,
+    items: &mut [ItemResult],
+) -> Result<(), RunError> {
+    let wanted: Vec<(usize, &String)> = set
+        .gold
+        .iter()
+        .enumerate()
+        .filter_map(|(index, gold)| gold.as_ref().map(|gold| (index, gold)))
+        .take(how.decoded)
+        .collect();
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let prompts: Vec<Vec<u32>> = wanted
+        .iter()
+        .map(|(index, _)| set.documents[*index].prompt.clone())
+        .collect();
+    let options = Greedy {
+        max_new_tokens: how.max_new_tokens,
+        eos: vec![how.end_of_text],
+        batch_size: how.batch,
+        vocab_limit: Some(how.tokenizer.vocab_size()),
+    };
+    let completions = generate(learner, &prompts, &options)?;
+    for ((index, gold), tokens) in wanted.into_iter().zip(completions) {
+        let text = how.tokenizer.decode(&tokens)?;
+        let answer = final_answer(&text);
+        items[index].pass = Some(answer.is_some_and(|answer| matches(&answer, gold)));
+        items[index].completion = Some(text);
+    }
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! The files of a run folder.
+
+use super::RunError;
+use crate::decoder::Decoder;
+use burn::tensor::backend::Backend;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+const CHECKPOINTS: &str = "checkpoints";
+const KEPT: usize = 2;
+
+/// Files of a model folder that belong to its tokenizer and are carried along as they are.
+const COMPANIONS: [&str; 6] = [
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "vocab.json",
+    "merges.txt",
+    "generation_config.json",
+];
+
+/// `learner` as a folder that Transformers loads, with the tokenizer of the folder it came from.
+///
+/// # Errors
+/// A file that cannot be read or written.
+pub fn save_model<B: Backend>(
+    learner: &Decoder<B>,
+    origin: &Path,
+    folder: &Path,
+) -> Result<(), RunError> {
+    learner.save(folder)?;
+    for name in COMPANIONS {
+        let from = origin.join(name);
+        if from.is_file() {
+            let bytes = std::fs::read(&from).map_err(RunError::io(&from))?;
+            vpt_core::write_atomically(&folder.join(name), &bytes)?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), RunError> {
+    let json = serde_json::to_vec_pretty(value).map_err(|error| RunError::folder(path, error))?;
+    Ok(vpt_core::write_atomically(path, &json)?)
+}
+
+/// Where the checkpoint of `step` stands.
+pub(super) fn checkpoint(out: &Path, step: usize) -> PathBuf {
+    out.join(CHECKPOINTS).join(format!("step-{step:06}"))
+}
+
+/// The complete checkpoints of a run, oldest first; staging folders do not count.
+fn checkpoints(out: &Path) -> Result<Vec<PathBuf>, RunError> {
+    let folder = out.join(CHECKPOINTS);
+    if !folder.is_dir() {
+        return Ok(vec![]);
+    }
+    let mut found = vec![];
+    for entry in std::fs::read_dir(&folder).map_err(RunError::io(&folder))? {
+        let path = entry.map_err(RunError::io(&folder))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with("step-") && path.is_dir() {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// The newest checkpoint.
+pub(super) fn latest_checkpoint(out: &Path) -> Result<PathBuf, RunError> {
+    checkpoints(out)?
+        .pop()
+        .ok_or_else(|| RunError::folder(out, "holds no checkpoint to resume from"))
+}
+
+/// Removes all checkpoints but the newest two.
+pub(super) fn prune(out: &Path) -> Result<(), RunError> {
+    let found = checkpoints(out)?;
+    for path in &found[..found.len().saturating_sub(KEPT)] {
+        std::fs::remove_dir_all(path).map_err(RunError::io(path))?;
+    }
+    Ok(())
+}

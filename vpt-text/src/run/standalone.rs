@@ -1,0 +1,110 @@
+//! A model folder by itself: scored on a labelled file, or continued from a prompt.
+
+use super::RunError;
+use super::assemble::Reader;
+use super::evaluate::{HeldOut, Measuring, SplitResult, evaluate};
+use super::places::locate;
+use crate::artefacts::Split;
+use crate::config::RunConfig;
+use crate::data::{Formatter, Record, Template};
+use crate::decoder::{Decoder, Greedy, LoadOptions, generate};
+use crate::tokenizer::{Tokenizer, digit_tokens};
+use burn::tensor::backend::Backend;
+use std::path::{Path, PathBuf};
+
+/// A model with its tokenizer, as a run or the Hub left it.
+pub struct Model<B: Backend> {
+    /// The learner.
+    pub learner: Decoder<B>,
+    /// Its tokenizer.
+    pub tokenizer: Tokenizer,
+    /// The folder they came from.
+    pub folder: PathBuf,
+}
+
+impl<B: Backend> Model<B> {
+    /// Opens `config.model.path`: a model folder, or a run folder, whose `model/` is meant.
+    ///
+    /// # Errors
+    /// A folder that holds no model or tokenizer, or one that cannot be used.
+    pub fn open(config: &RunConfig, device: &B::Device) -> Result<Self, RunError> {
+        let mut folder = locate(&config.model.path)?;
+        if folder.join("model").is_dir() {
+            folder = folder.join("model");
+        }
+        let end_of_text = Some(config.model.end_of_text.as_str());
+        let tokenizer = Tokenizer::from_file(&folder.join("tokenizer.json"), end_of_text)?;
+        let (learner, _) = Decoder::load(&folder, &LoadOptions::default(), device)?;
+        Ok(Self {
+            learner,
+            tokenizer,
+            folder,
+        })
+    }
+
+    /// Scores the model on a labelled file: losses of every item, and Pass@1 of the first
+    /// `eval.final_pass_items` that name an answer.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or a prompt that cannot be decoded.
+    pub fn evaluate(
+        &self,
+        config: &RunConfig,
+        data: &Path,
+        device: &B::Device,
+    ) -> Result<SplitResult, RunError> {
+        let template = Template::new(&config.data.prompt, &config.data.answer)?;
+        let seq_len = self.learner.config().max_position_embeddings;
+        let reader = Reader {
+            formatter: Formatter {
+                tokenizer: &self.tokenizer,
+                template: &template,
+                seq_len,
+            },
+            columns: super::assemble::columns(config),
+        };
+        let set: HeldOut = reader.labelled(Split::Test, data)?;
+        let is_digit = digit_tokens(&self.tokenizer)?;
+        let how = Measuring {
+            batch: config.eval.batch,
+            decoded: config.eval.final_pass_items,
+            max_new_tokens: config.eval.max_new_tokens,
+            tokenizer: &self.tokenizer,
+            end_of_text: self.tokenizer.eos_id(),
+            is_digit: &is_digit,
+        };
+        evaluate(&self.learner, &set, &how, device)
+    }
+
+    /// Greedy continuations of problems put into the config's template, or of raw text.
+    ///
+    /// # Errors
+    /// A text that cannot be tokenised or decoded.
+    pub fn complete(
+        &self,
+        config: &RunConfig,
+        texts: &[String],
+        raw: bool,
+    ) -> Result<Vec<String>, RunError> {
+        let template = Template::new(&config.data.prompt, &config.data.answer)?;
+        let prompt = |text: &String| match raw {
+            true => text.clone(),
+            false => template.prompt(&Record {
+                problem: text.clone(),
+                ..Record::default()
+            }),
+        };
+        let prompts = self
+            .tokenizer
+            .encode_all(texts.iter().map(prompt).collect())?;
+        let options = Greedy {
+            max_new_tokens: config.eval.max_new_tokens,
+            eos: vec![self.tokenizer.eos_id()],
+            batch_size: config.eval.batch,
+            vocab_limit: Some(self.tokenizer.vocab_size()),
+        };
+        let completions = generate(&self.learner, &prompts, &options)?;
+        let texts = completions.iter().map(|ids| self.tokenizer.decode(ids));
+        Ok(texts.collect::<Result<_, _>>()?)
+    }
+}

@@ -1,0 +1,7 @@
+mod config;
+mod fixture;
+mod generation;
+mod golden;
+mod gradient;
+mod packing;
+mod weights;
