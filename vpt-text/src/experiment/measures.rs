@@ -2,7 +2,7 @@
 
 use super::statistics::{Cell, Difference, Grid, mean_by_seed, paired_difference};
 use super::summary::BASELINE;
-use super::{ItemResult, Run};
+use crate::artefacts::{ItemResult, Run};
 use serde::Serialize;
 
 /// A figure and its difference to the baseline's.

@@ -1,6 +1,6 @@
 //! An experiment's folder with numbers that are known by hand, for tests.
 
-use super::run_name;
+use crate::artefacts::run_name;
 use serde_json::{Value, json};
 use std::path::Path;
 

@@ -3,7 +3,8 @@
 use super::ReportError;
 use super::colour;
 use super::plot::{Line, Plot, Stroke};
-use crate::experiment::{BASELINE, EvaluationEvent, Run, Split};
+use crate::artefacts::{EvaluationEvent, Run, Split, ValueEvent};
+use crate::experiment::BASELINE;
 use maud::{Markup, PreEscaped, html};
 
 type Points = Vec<(f64, f64)>;
@@ -145,7 +146,7 @@ fn evaluated(run: &Run, split: Split, y: impl Fn(&EvaluationEvent) -> Option<f64
         .collect()
 }
 
-fn values(run: &Run, y: impl Fn(&crate::experiment::ValueEvent) -> Option<f64>) -> Points {
+fn values(run: &Run, y: impl Fn(&ValueEvent) -> Option<f64>) -> Points {
     run.values()
         .filter_map(|v| Some((v.step as f64, y(v)?)))
         .collect()

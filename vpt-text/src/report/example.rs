@@ -1,7 +1,8 @@
 //! One held-out example: what a downstream step would do to each token, and what the designer asks for.
 
 use super::colour::{self, END};
-use crate::experiment::{Candidate, Example, ExampleToken, Run, figure, signed};
+use crate::artefacts::{Candidate, Example, ExampleToken, Run};
+use crate::experiment::{figure, signed};
 use maud::{Markup, html};
 
 /// Candidates in a row.

@@ -1,7 +1,8 @@
 //! The page: its sections in order, and its style.
 
 use super::{ReportError, curves, example, reading, reproduce, results, setting};
-use crate::experiment::{Run, Summary};
+use crate::artefacts::Run;
+use crate::experiment::Summary;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 const STYLE: &str = include_str!("style.css");

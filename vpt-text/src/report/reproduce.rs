@@ -1,6 +1,6 @@
 //! The configuration, and the commands that make it again.
 
-use crate::experiment::Run;
+use crate::artefacts::Run;
 use maud::{Markup, html};
 
 pub(super) fn reproduce(runs: &[Run]) -> Markup {
@@ -34,7 +34,7 @@ pub(super) fn reproduce(runs: &[Run]) -> Markup {
 }
 
 fn name(run: &Run) -> String {
-    crate::experiment::run_name(&run.summary.method, run.summary.seed)
+    crate::artefacts::run_name(&run.summary.method, run.summary.seed)
 }
 
 fn command(run: &Run) -> String {

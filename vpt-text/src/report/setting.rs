@@ -1,7 +1,8 @@
 //! The method in two sentences, and what was run.
 
 use super::number::rough;
-use crate::experiment::{Run, Summary};
+use crate::artefacts::Run;
+use crate::experiment::Summary;
 use maud::{Markup, html};
 
 pub(super) fn explanation() -> Markup {
