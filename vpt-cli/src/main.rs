@@ -25,7 +25,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if let Some(line) = failure.line() {
-                eprintln!("error: {line}");
+                output::remark(&format_args!("error: {line}"));
             }
             ExitCode::from(failure.code())
         }

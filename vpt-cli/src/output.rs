@@ -1,9 +1,9 @@
-//! What goes to stdout.
+//! What goes to stdout and stderr.
 
 use crate::failure::Failure;
 use serde::Serialize;
 use std::fmt::Display;
-use std::io::{Write, stdout};
+use std::io::{Write, stderr, stdout};
 
 /// Prints `text` as it is.
 ///
@@ -14,6 +14,11 @@ pub(crate) fn print(text: &dyn Display) -> Result<(), Failure> {
     write!(out, "{text}")?;
     out.flush()?;
     Ok(())
+}
+
+/// A line on stderr. A reader that has gone is no reason to end a run, as `eprintln!` would.
+pub(crate) fn remark(text: &dyn Display) {
+    let _ = writeln!(stderr().lock(), "{text}");
 }
 
 /// Prints `text` and a line end.

@@ -1,5 +1,6 @@
 //! How far along a command is, on stderr: a bar on a terminal, a line every tenth elsewhere.
 
+use crate::output;
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
@@ -84,7 +85,10 @@ impl Progress {
                 let now = tenth_of(self.done, self.total);
                 if now > *tenth {
                     *tenth = now;
-                    eprintln!("{}/{} steps  {left} left  {message}", self.done, self.total);
+                    let (done, total) = (self.done, self.total);
+                    output::remark(&format_args!(
+                        "{done}/{total} steps  {left} left  {message}"
+                    ));
                 }
             }
         }
@@ -102,7 +106,7 @@ impl Progress {
         match &self.display {
             Display::Silent => {}
             Display::Bar(bar) => bar.println(line),
-            Display::Lines { .. } => eprintln!("{line}"),
+            Display::Lines { .. } => output::remark(&line),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::args::TrainArgs;
 use crate::backend::{BackendName, BackendTask};
-use crate::config::Config;
+use crate::config::{Config, differing_key};
 use crate::failure::Failure;
 use crate::output;
 use crate::progress::Progress;
@@ -23,6 +23,14 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
         .as_ref()
         .map(|folder| folder.join("config.toml"));
     let config = Config::load(kept.as_deref(), &args.layers)?;
+    if let (Some(folder), Some(kept)) = (&args.resume, &kept)
+        && let Some(key) = differing_key(&Config::read(kept)?, &config)
+    {
+        return Err(Failure::Usage(format!(
+            "{}: this run was made with another `{key}`, and goes on with its own config",
+            folder.display()
+        )));
+    }
     let backend = BackendName::choose(args.backend.backend)?;
     let out = match (&args.resume, &args.out) {
         (Some(folder), _) | (None, Some(folder)) => folder.clone(),

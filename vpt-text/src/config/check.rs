@@ -3,6 +3,11 @@
 use super::RunConfig;
 use thiserror::Error;
 
+/// Sizes above this are a slip, and would overflow where they are multiplied.
+const LARGEST: usize = 1 << 16;
+/// The same for what only counts.
+const MOST_STEPS: usize = 1_000_000_000;
+
 /// A key whose value cannot be run.
 #[derive(Debug, Error, PartialEq)]
 #[error("{key}: {message}")]
@@ -19,23 +24,24 @@ impl RunConfig {
     /// # Errors
     /// The first key out of its range.
     pub fn check(&self) -> Result<(), ConfigError> {
-        let at_least_one = [
-            ("value.update_every", self.value.update_every),
-            ("value.feedback_batch", self.value.feedback_batch),
-            ("value.probe_every", self.value.probe_every),
-            ("designer.top_k", self.designer.top_k),
-            ("designer.steps", self.designer.steps),
-            ("designer.layers", self.designer.layers),
-            ("designer.width", self.designer.width),
-            ("designer.heads", self.designer.heads),
-            ("data.shuffle_buffer", self.data.shuffle_buffer),
-            ("train.steps", self.train.steps),
-            ("train.batch_size", self.train.batch_size),
-            ("train.grad_accum", self.train.grad_accum),
-            ("eval.batch", self.eval.batch),
+        let counts = [
+            ("value.update_every", self.value.update_every, MOST_STEPS),
+            ("value.feedback_batch", self.value.feedback_batch, LARGEST),
+            ("value.probe_every", self.value.probe_every, MOST_STEPS),
+            ("designer.top_k", self.designer.top_k, LARGEST),
+            ("designer.steps", self.designer.steps, LARGEST),
+            ("designer.layers", self.designer.layers, LARGEST),
+            ("designer.width", self.designer.width, LARGEST),
+            ("designer.heads", self.designer.heads, LARGEST),
+            ("data.shuffle_buffer", self.data.shuffle_buffer, MOST_STEPS),
+            ("train.steps", self.train.steps, MOST_STEPS),
+            ("train.batch_size", self.train.batch_size, LARGEST),
+            ("train.grad_accum", self.train.grad_accum, LARGEST),
+            ("eval.batch", self.eval.batch, LARGEST),
         ];
-        for (key, value) in at_least_one {
+        for (key, value, limit) in counts {
             require(value >= 1, key, || "must be at least 1".into())?;
+            require(value <= limit, key, || format!("must be at most {limit}"))?;
         }
         let unit = [
             ("designer.alpha_max", self.designer.alpha_max),
@@ -105,7 +111,12 @@ impl RunConfig {
         )?;
         require(!self.data.corpus.is_empty(), "data.corpus", || {
             "names no file".into()
-        })
+        })?;
+        require(
+            !self.method.needs_feedback() || !self.data.feedback.is_empty(),
+            "data.feedback",
+            || format!("names no file, and {} needs one", self.method.name()),
+        )
     }
 }
 

@@ -45,6 +45,11 @@ impl Method {
             Self::OracleHard => "oracle-hard",
         }
     }
+
+    /// Whether its targets come from labelled feedback, or from a direction of its length.
+    pub fn needs_feedback(self) -> bool {
+        !matches!(self, Self::Ntp | Self::Smoothing | Self::SelfDistillation)
+    }
 }
 
 /// Which additions to A.1 the designer has.

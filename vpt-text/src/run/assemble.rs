@@ -3,13 +3,14 @@
 use super::RunError;
 use super::evaluate::HeldOut;
 use super::evaluator::AnswerLoss;
-use super::fingerprint::fingerprint;
+use super::fingerprint::Fingerprint;
 use super::places::{locate, locate_model, model_folder};
 use super::source::PackedSource;
 use crate::artefacts::Split;
 use crate::config::{DesignerForm, Method, RunConfig, SubsetSpec};
 use crate::data::{
-    Columns, Counts, FeedbackSet, Formatter, StreamOptions, Template, TextStream, read_records,
+    Columns, Counts, DataError, FeedbackSet, Formatter, StreamOptions, Template, TextStream,
+    read_records,
 };
 use crate::decoder::{Decoder, DecoderConfig, LoadOptions, layer_index};
 use crate::eval::answer::gold_answer;
@@ -40,7 +41,7 @@ pub(super) struct Assembled<I: Backend> {
     pub(super) tokenizer: Tokenizer,
     pub(super) end_of_text: u32,
     pub(super) origin: PathBuf,
-    pub(super) fingerprint: String,
+    pub(super) fingerprint: Fingerprint,
     pub(super) counts: Counts,
     pub(super) feedback_items: Option<u64>,
 }
@@ -95,25 +96,24 @@ pub(super) fn assemble<I: Backend>(
         accumulation: config.train.grad_accum,
         device: device.clone(),
     };
-    let mut files = vec![corpus, origin.join("tokenizer.json")];
-    let feedback = match config.method {
-        Method::Ntp | Method::Smoothing | Method::SelfDistillation => None,
-        _ => {
-            let path = locate(&config.data.feedback)?;
-            let set = reader.feedback_set(&path, config)?;
-            files.push(path);
-            Some(set)
-        }
-    };
+    let mut files = vec![
+        ("data.corpus", corpus),
+        ("tokenizer.json", origin.join("tokenizer.json")),
+    ];
+    let mut feedback = None;
+    if config.method.needs_feedback() {
+        let path = locate(&config.data.feedback)?;
+        feedback = Some(reader.feedback_set(&path, config)?);
+        files.push(("data.feedback", path));
+    }
     let feedback_items = feedback.as_ref().map(|set| set.documents().len() as u64);
     let feedback = feedback.map(|set| direction::<I>(set, config, device));
     let held_out = reader.held_out(config, &mut files)?;
     let weights = origin.join("model.safetensors");
     if !config.model.from_scratch && weights.is_file() {
-        files.push(weights);
+        files.push(("model.safetensors", weights));
     }
-    let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
-    let fingerprint = fingerprint(config, &files)?;
+    let fingerprint = Fingerprint::new(config, &files)?;
 
     let trainer = trainer(config, learner, source, feedback, device);
     if trainer.subset.is_empty() {
@@ -180,13 +180,7 @@ fn check_fit<I: Backend>(
             format!("{asked} exceeds the model's {limit} positions"),
         );
     }
-    if tokenizer.vocab_size() > model.vocab_size {
-        let (tokens, rows) = (tokenizer.vocab_size(), model.vocab_size);
-        return refuse(
-            "model.path",
-            format!("the tokenizer has {tokens} tokens, the model's embedding {rows} rows"),
-        );
-    }
+    check_tokenizer(learner, tokenizer)?;
     if config.designer.top_k > model.vocab_size {
         let (asked, limit) = (config.designer.top_k, model.vocab_size);
         return refuse(
@@ -202,6 +196,23 @@ fn check_fit<I: Backend>(
             "value.subset",
             format!("last:{blocks} of a model with {limit} blocks"),
         );
+    }
+    Ok(())
+}
+
+/// Every token that the tokenizer can give has a row in the embedding.
+pub(super) fn check_tokenizer<I: Backend>(
+    learner: &Decoder<I>,
+    tokenizer: &Tokenizer,
+) -> Result<(), RunError> {
+    let (tokens, rows) = (tokenizer.vocab_size(), learner.config().vocab_size);
+    if tokens > rows {
+        return Err(RunError::Unfit {
+            key: "model.path",
+            message: format!(
+                "the tokenizer has {tokens} tokens, the model's embedding {rows} rows"
+            ),
+        });
     }
     Ok(())
 }
@@ -245,6 +256,12 @@ impl Reader<'_> {
     pub(super) fn labelled(&self, split: Split, path: &Path) -> Result<HeldOut, RunError> {
         let records = read_records(path, self.columns)?;
         let made = self.formatter.format(&records)?;
+        if made.documents.is_empty() {
+            return Err(RunError::Data(DataError::NoDocuments {
+                path: path.into(),
+                counts: made.counts,
+            }));
+        }
         // Off-target text is scored by its tokens alone.
         let gold = |source: &usize| match split {
             Split::OffTarget => None,
@@ -260,18 +277,19 @@ impl Reader<'_> {
     fn held_out(
         &self,
         config: &RunConfig,
-        files: &mut Vec<PathBuf>,
+        files: &mut Vec<(&'static str, PathBuf)>,
     ) -> Result<Vec<HeldOut>, RunError> {
+        let data = &config.data;
         let named = [
-            (Split::Validation, &config.data.validation),
-            (Split::Test, &config.data.test),
-            (Split::OffTarget, &config.data.off_target),
+            ("data.validation", Split::Validation, &data.validation),
+            ("data.test", Split::Test, &data.test),
+            ("data.off_target", Split::OffTarget, &data.off_target),
         ];
         let mut sets = vec![];
-        for (split, path) in named.into_iter().filter(|(_, path)| !path.is_empty()) {
+        for (key, split, path) in named.into_iter().filter(|(_, _, path)| !path.is_empty()) {
             let path = locate(path)?;
             let set = self.labelled(split, &path)?;
-            files.push(path);
+            files.push((key, path));
             sets.push(set);
         }
         Ok(sets)

@@ -1,14 +1,59 @@
-//! What a run is made from, as a hash that a resume must meet again.
+//! What a run is made from, as hashes that a resume must meet again.
 
 use super::RunError;
 use crate::config::RunConfig;
 use sha2::{Digest, Sha256};
+use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+/// A hash for each part that a run is made from, so that a resume can name the one that changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Fingerprint(Vec<(String, String)>);
+
+impl Fingerprint {
+    /// Of a config and the files it is run on, each with the name it goes by.
+    pub(super) fn new(
+        config: &RunConfig,
+        files: &[(&'static str, impl AsRef<Path>)],
+    ) -> Result<Self, RunError> {
+        let text = vpt_core::to_state(config).to_string();
+        let mut parts = vec![("config".to_owned(), hex(Sha256::new_with_prefix(text)))];
+        for (name, file) in files {
+            parts.push(((*name).to_owned(), file_hash(file.as_ref())?));
+        }
+        Ok(Self(parts))
+    }
+
+    /// The hash of the config alone.
+    pub(super) fn config(&self) -> &str {
+        &self.0[0].1
+    }
+
+    /// The first part that differs from what `saved` (as it was displayed) has.
+    pub(super) fn changed(&self, saved: &str) -> Option<&str> {
+        let saved: Vec<(&str, &str)> = saved
+            .split_whitespace()
+            .filter_map(|part| part.split_once('='))
+            .collect();
+        let changed = |(name, hash): &&(String, String)| !saved.contains(&(name, hash));
+        self.0.iter().find(changed).map(|(name, _)| name.as_str())
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (name, hash)) in self.0.iter().enumerate() {
+            let gap = if index == 0 { "" } else { " " };
+            write!(f, "{gap}{name}={hash}")?;
+        }
+        Ok(())
+    }
+}
+
 /// SHA-256 of `file`, in hexadecimal.
-pub(super) fn file_hash(file: &Path) -> Result<String, RunError> {
+fn file_hash(file: &Path) -> Result<String, RunError> {
     let mut reader = File::open(file).map_err(RunError::io(file))?;
     let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 20]);
     loop {
@@ -18,16 +63,6 @@ pub(super) fn file_hash(file: &Path) -> Result<String, RunError> {
         }
         hash.update(&buffer[..read]);
     }
-}
-
-/// The hash of a config and the files it is run on.
-pub(super) fn fingerprint(config: &RunConfig, files: &[&Path]) -> Result<String, RunError> {
-    let mut hash = Sha256::new();
-    hash.update(vpt_core::to_state(config).to_string());
-    for file in files {
-        hash.update(file_hash(file)?);
-    }
-    Ok(hex(hash))
 }
 
 fn hex(hash: Sha256) -> String {

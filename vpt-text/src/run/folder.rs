@@ -4,6 +4,7 @@ use super::RunError;
 use crate::decoder::Decoder;
 use burn::tensor::backend::Backend;
 use serde::Serialize;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 const CHECKPOINTS: &str = "checkpoints";
@@ -72,6 +73,31 @@ pub(super) fn latest_checkpoint(out: &Path) -> Result<PathBuf, RunError> {
     checkpoints(out)?
         .pop()
         .ok_or_else(|| RunError::folder(out, "holds no checkpoint to resume from"))
+}
+
+/// What a checkpoint says that its run was made from; none where it cannot say.
+pub(super) fn saved_fingerprint(checkpoint: &Path) -> Option<String> {
+    let json = std::fs::read(checkpoint.join("state.json")).ok()?;
+    let state: serde_json::Value = serde_json::from_slice(&json).ok()?;
+    state["fingerprint"].as_str().map(str::to_owned)
+}
+
+/// Makes `out` and takes it for this process; the system lets go of it when the process ends, however
+/// that comes about. A run whose experiment was killed goes on until its next step, and must not
+/// meet a second one in its folder.
+pub(super) fn lock(out: &Path) -> Result<File, RunError> {
+    let folder = out.join(CHECKPOINTS);
+    std::fs::create_dir_all(&folder).map_err(RunError::io(out))?;
+    let path = folder.join(".lock");
+    let file = File::create(&path).map_err(RunError::io(&path))?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(RunError::folder(
+            out,
+            "another vpt is at work in this folder",
+        )),
+        // A file system without locks is no reason not to run.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
+    }
 }
 
 /// Whether `out` holds something that a new run would spoil: a checkpoint or a finished run. A run

@@ -1,7 +1,7 @@
 //! A model folder by itself: scored on a labelled file, or continued from a prompt.
 
 use super::RunError;
-use super::assemble::Reader;
+use super::assemble::{Reader, check_tokenizer};
 use super::evaluate::{HeldOut, Measuring, SplitResult, evaluate};
 use super::places::locate_model;
 use crate::artefacts::Split;
@@ -32,6 +32,7 @@ impl<B: Backend> Model<B> {
         let end_of_text = Some(config.model.end_of_text.as_str());
         let tokenizer = Tokenizer::from_file(&folder.join("tokenizer.json"), end_of_text)?;
         let (learner, _) = Decoder::load(&folder, &LoadOptions::default(), device)?;
+        check_tokenizer(&learner, &tokenizer)?;
         Ok(Self {
             learner,
             tokenizer,

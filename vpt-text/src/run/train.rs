@@ -2,7 +2,10 @@
 
 use super::assemble::{Assembled, TextTrainer, assemble};
 use super::evaluate::{Measuring, SplitResult, evaluate};
-use super::folder::{checkpoint, holds_run, latest_checkpoint, prune, save_model, write_json};
+use super::folder::{
+    checkpoint, holds_run, latest_checkpoint, lock, prune, save_model, saved_fingerprint,
+    write_json,
+};
 use super::metrics::{Metrics, Times};
 use super::recorder::Recorder;
 use super::{RunError, example};
@@ -11,6 +14,7 @@ use crate::config::RunConfig;
 use crate::tokenizer::digit_tokens;
 use burn::tensor::backend::Backend;
 use serde::Serialize;
+use std::fs::File;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -100,15 +104,21 @@ pub fn train<I: Backend>(
     device: &I::Device,
     observer: &mut dyn FnMut(&RunEvent) -> ControlFlow<()>,
 ) -> Result<RunOutcome, RunError> {
+    // At once, since opening everything takes a while, and again with the folder locked.
+    refuse_to_spoil(options)?;
+    let assembled = assemble::<I>(config, options.init_from.as_deref(), device)?;
+    let mut run = Run::open(config, options, device, assembled)?;
+    run.drive(observer)
+}
+
+fn refuse_to_spoil(options: &RunOptions) -> Result<(), RunError> {
     if !options.resume && holds_run(&options.out)? {
         return Err(RunError::folder(
             &options.out,
             "holds a run already; choose another --out, or --resume it",
         ));
     }
-    let assembled = assemble::<I>(config, options.init_from.as_deref(), device)?;
-    let mut run = Run::open(config, options, device, assembled)?;
-    run.drive(observer)
+    Ok(())
 }
 
 struct Run<'a, I: Backend> {
@@ -119,6 +129,8 @@ struct Run<'a, I: Backend> {
     metrics: Metrics,
     is_digit: Vec<bool>,
     times: Times,
+    /// Keeps other processes from this folder for as long as it is open.
+    _lock: File,
 }
 
 impl<'a, I: Backend> Run<'a, I> {
@@ -129,10 +141,18 @@ impl<'a, I: Backend> Run<'a, I> {
         mut parts: Assembled<I>,
     ) -> Result<Self, RunError> {
         let out = &options.out;
+        let lock = lock(out)?;
+        refuse_to_spoil(options)?;
         let log = out.join("metrics.jsonl");
         let (metrics, times) = if options.resume {
             let folder = latest_checkpoint(out)?;
-            parts.trainer.load(&folder, &parts.fingerprint, device)?;
+            let now = &parts.fingerprint;
+            let saved = saved_fingerprint(&folder);
+            if let Some(part) = saved.as_deref().and_then(|saved| now.changed(saved)) {
+                let message = format!("`{part}` is not what the run was made with");
+                return Err(RunError::folder(out, message));
+            }
+            parts.trainer.load(&folder, &now.to_string(), device)?;
             Metrics::go_on(&log, parts.trainer.step, config.train.steps)?
         } else {
             (Metrics::new(&log)?, Times::default())
@@ -146,6 +166,7 @@ impl<'a, I: Backend> Run<'a, I> {
             parts,
             metrics,
             times,
+            _lock: lock,
         })
     }
 
@@ -299,7 +320,8 @@ impl<'a, I: Backend> Run<'a, I> {
     ) -> Result<(), RunError> {
         let step = self.parts.trainer.step;
         let folder = checkpoint(&self.options.out, step);
-        self.parts.trainer.save(&folder, &self.parts.fingerprint)?;
+        let fingerprint = self.parts.fingerprint.to_string();
+        self.parts.trainer.save(&folder, &fingerprint)?;
         prune(&self.options.out)?;
         // Whether to stop is asked after the next step.
         let _ = observer(&RunEvent::Checkpoint { step });
@@ -344,7 +366,7 @@ impl<'a, I: Backend> Run<'a, I> {
             designer_parameters: (designer_parameters > 0).then_some(designer_parameters as u64),
             wall_seconds: self.times.all,
             value_seconds: Some(self.times.value),
-            config_hash: Some(self.parts.fingerprint.clone()),
+            config_hash: Some(self.parts.fingerprint.config().to_owned()),
             corpus: Some(self.config.data.corpus.clone()),
             feedback: fed.then(|| self.config.data.feedback.clone()),
             feedback_items: self.parts.feedback_items,

@@ -1,6 +1,6 @@
 //! A run of an experiment as a process of its own.
 
-use super::plan::{Arm, State};
+use super::plan::{self, Arm, State};
 use crate::args::ExperimentArgs;
 use serde::Deserialize;
 use std::io::{self, BufRead, BufReader, Read};
@@ -44,9 +44,10 @@ pub(super) fn start(
 ) -> io::Result<Child> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["train", "--json"]);
-    command.arg(match arm.state {
-        State::Unfinished => "--resume",
-        State::Fresh | State::Finished => "--out",
+    // Looked at again: a run whose experiment was killed may have left a checkpoint meanwhile.
+    command.arg(match plan::state(&arm.folder) {
+        State::Fresh => "--out",
+        State::Unfinished | State::Finished => "--resume",
     });
     command.arg(&arm.folder);
     if let Some(file) = &args.layers.config {

@@ -47,6 +47,16 @@ pub(super) fn plan(args: &ExperimentArgs) -> Result<Vec<Arm>, Failure> {
             "--set {assignment}: an experiment sets `{key}` itself; use {flag}"
         )));
     }
+    let mut seen = Vec::new();
+    for method in &args.methods {
+        if seen.contains(method) {
+            return Err(Failure::Usage(format!(
+                "--methods: names {} twice",
+                method.name()
+            )));
+        }
+        seen.push(*method);
+    }
     let (last, first): (Vec<Method>, Vec<Method>) = args
         .methods
         .iter()
@@ -68,14 +78,13 @@ fn arm(args: &ExperimentArgs, method: Method, seed: usize) -> Result<Arm, Failur
     let mut layers = args.layers.clone();
     layers.set.extend(set.iter().cloned());
     let config = Config::load(None, &layers)?;
+    if config.run().data.test.is_empty() {
+        return Err(Failure::Usage(
+            "data.test: names no file, and an experiment compares methods on it".into(),
+        ));
+    }
     let folder = args.out.join("runs").join(&name);
-    let state = if folder.join("summary.json").is_file() {
-        State::Finished
-    } else if has_checkpoint(&folder) {
-        State::Unfinished
-    } else {
-        State::Fresh
-    };
+    let state = state(&folder);
     if state != State::Fresh {
         let kept = Config::read(&folder.join("config.toml"))
             .map_err(|error| Failure::Run(crate::failure::with_causes(&error)))?;
@@ -94,6 +103,17 @@ fn arm(args: &ExperimentArgs, method: Method, seed: usize) -> Result<Arm, Failur
         optional: method == Method::Random,
         set,
     })
+}
+
+/// What is in a run folder now.
+pub(super) fn state(folder: &Path) -> State {
+    if folder.join("summary.json").is_file() {
+        State::Finished
+    } else if has_checkpoint(folder) {
+        State::Unfinished
+    } else {
+        State::Fresh
+    }
 }
 
 /// Whether a whole checkpoint is there; one that was being written when its run was killed is not.
