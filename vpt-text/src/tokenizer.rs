@@ -152,6 +152,14 @@ impl Tokenizer {
         self.inner.decode(ids, true).map_err(text_error)
     }
 
+    /// The text of `ids` with special tokens by name.
+    ///
+    /// # Errors
+    /// Ids whose pieces the decoder refuses.
+    pub fn decode_with_special(&self, ids: &[u32]) -> Result<String, TokenizerError> {
+        self.inner.decode(ids, false).map_err(text_error)
+    }
+
     /// One more than the largest id: rows that an embedding needs at least. A model may have more
     /// (padding rows, which must never be sampled).
     pub fn vocab_size(&self) -> usize {

@@ -48,9 +48,9 @@ pub(super) fn example<I: Backend>(
         .meta
         .inform(&trainer.task, reference.clone(), &probes[0], scale);
     let target = trainer.task.target(&trainer.designer, &batch, &reference);
-    let text = |ids: &[u32]| parts.tokenizer.decode(ids);
+    let text = |ids: &[u32]| parts.tokenizer.decode_with_special(ids);
     Ok(Some(Example {
-        prompt: text(&document.prompt)?,
+        prompt: parts.tokenizer.decode(&document.prompt)?,
         tokens: tokens(&reference, &target, scale, text)?,
     }))
 }

@@ -251,14 +251,9 @@ impl<'a, I: Backend> Run<'a, I> {
         observer: &mut dyn FnMut(&RunEvent) -> ControlFlow<()>,
     ) -> Result<(Vec<SplitResult>, ControlFlow<()>), RunError> {
         let eval = &self.config.eval;
-        let decoded = if last {
-            eval.final_pass_items
-        } else {
-            eval.pass_items
-        };
         let how = Measuring {
             batch: eval.batch,
-            decoded,
+            decoded: eval.pass_items,
             max_new_tokens: eval.max_new_tokens,
             tokenizer: &self.parts.tokenizer,
             end_of_text: self.parts.end_of_text,
@@ -276,11 +271,9 @@ impl<'a, I: Backend> Run<'a, I> {
                 continue;
             }
             let start = Instant::now();
-            // Pass@1 of the final learner is a matter of the test set.
             let decoded = match set.split {
-                Split::Test => how.decoded,
-                _ if last => 0,
-                _ => how.decoded,
+                Split::Test => eval.final_pass_items,
+                _ => eval.pass_items,
             };
             let result = evaluate(learner, set, &Measuring { decoded, ..how }, self.device)?;
             let means = result.measurement();
