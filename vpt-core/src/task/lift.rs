@@ -6,8 +6,8 @@ use burn::tensor::backend::AutodiffBackend;
 
 /// `from_inner` on a borrowed module, as constants: tensors are shared, nothing is copied.
 ///
-/// `from_inner` puts back on the tape whatever was there when the module came down from one, so
-/// without `no_grad` a teacher in a reference would collect gradients.
+/// `from_inner` alone puts on this tape what is on the one below, or came down from one, and it
+/// would collect gradients that nobody asked for.
 pub fn lift<D: AutodiffBackend, M: AutodiffModule<D>>(module: &M::InnerModule) -> M {
     Module::<D>::no_grad(M::from_inner(module.clone()))
 }

@@ -7,7 +7,7 @@ use super::toy::{
 };
 use burn::backend::Autodiff;
 use burn::module::{AutodiffModule, Module};
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, backend::Backend};
 use vpt_core::{
     AdamW, Cadence, Downstream, GradVector, LinearTarget, Nested, ParamSubset, PredictiveTask,
     TrainerConfig, UpdateGradient, lift, trainable,
@@ -175,25 +175,30 @@ fn labels_reach_the_learner_through_the_designer_alone() {
     assert_ne!(after(1.0, 1e-2).0, after(-5.0, 1e-2).0);
 }
 
-/// A lifted module is constant, even if it came down from a tape on which it was trained; tracking
+/// How many entries of `module` a backward pass reaches.
+fn on_tape<B: Backend>(module: &Mlp<Autodiff<B>>) -> usize {
+    let all = ParamSubset::all(module);
+    let values = GradVector::of(module, &all);
+    // Something must be on the tape for a backward pass.
+    let anchor = Tensor::zeros([1], &Default::default()).require_grad();
+    let mut grads = (values.dot(&values) + anchor).backward();
+    let gradient = GradVector::take(&mut grads, module, &all).to_vec();
+    gradient.iter().filter(|entry| **entry != 0.0).count()
+}
+
+/// A lifted module is constant, even if it is on the tape below or came down from one; tracking
 /// says anew what is not.
 #[test]
 fn lifted_modules_are_constants() {
     let trained: Mlp<Autodiff<F64>> = trainable(&Mlp::drawn(3));
+    assert_eq!(on_tape(&trained), trained.num_params());
+    let nested: Mlp<Autodiff<Autodiff<F64>>> = lift(&trained);
+    assert_eq!(on_tape(&nested), 0);
+    assert_eq!(on_tape(&ParamSubset::all(&nested).track(nested)), 70);
+
     let plain = trained.valid();
-    let on_tape = |module: &Mlp<Autodiff<F64>>| {
-        let all = ParamSubset::all(module);
-        let values = GradVector::of(module, &all);
-        // Something must be on the tape for a backward pass.
-        let anchor = Tensor::zeros([1], &Default::default()).require_grad();
-        let mut grads = (values.dot(&values) + anchor).backward();
-        let gradient = GradVector::take(&mut grads, module, &all).to_vec();
-        gradient.iter().filter(|entry| **entry != 0.0).count()
-    };
     let lifted: Mlp<Autodiff<F64>> = lift(&plain);
     assert_eq!(on_tape(&lifted), 0);
-    let all = trained.num_params();
-    assert_eq!(on_tape(&trainable(&plain)), all);
     let bias = ParamSubset::matching(&plain, |path| path == "bias");
     assert_eq!(on_tape(&bias.track(lifted)), 7);
 }
