@@ -165,6 +165,10 @@ fn read_groups(path: &Path) -> Result<BTreeMap<String, BTreeMap<String, TensorDa
         let (group, rest) = name
             .split_once('/')
             .ok_or_else(|| broken(path, format!("tensor `{name}` belongs to no part")))?;
+        if let Some(index) = data.iter::<f64>().position(|value| !value.is_finite()) {
+            let message = format!("tensor `{name}` is not finite at element {index}");
+            return Err(broken(path, message));
+        }
         groups
             .entry(group.to_owned())
             .or_default()

@@ -211,6 +211,15 @@ fn tensors_that_do_not_fit_are_named() {
         });
     });
     refused(
+        &[file, "`learner/bias`", "not finite at element 2"],
+        |folder| {
+            tensors(folder, |tensors| {
+                let values = [0.0, 0.0, f32::NAN, 0.0, 0.0, 0.0, 0.0];
+                tensors.insert("learner/bias".into(), TensorData::from(values));
+            });
+        },
+    );
+    refused(
         &[file, "learner_optimiser", "`bias.moment_2`", "missing"],
         |folder| {
             tensors(folder, |tensors| {

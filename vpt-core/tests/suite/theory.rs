@@ -1,12 +1,14 @@
 //! What V promises (§3.4), on functions whose constants are known.
 
 use super::toy::{
-    F64, Labelled, Mlp, Setting, Toy, gradient_by_differences, host, relative_error, rng,
+    Examples, F64, Labelled, Mlp, Setting, Stream, Toy, chosen, designer, gradient_by_differences,
+    hard_gradient, host, relative_error, task,
 };
 use burn::backend::Autodiff;
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, TensorData, backend::Backend};
-use rand::Rng;
+use proptest::array;
+use proptest::prelude::*;
 use vpt_core::{Evaluator, GradVector, Nested, ParamSubset, lift, value};
 
 /// θ of a quadratic.
@@ -28,35 +30,49 @@ impl Spot<F64> {
 }
 
 /// L_down = ½ Σ a_i θ_i²: its gradient is a_i θ_i and it is L-smooth with L = max a_i.
-const CURVATURES: [f64; 4] = [0.5, 1.0, 2.0, 6.0];
-const SMOOTHNESS: f64 = 6.0;
+struct Quadratic([f64; 4]);
 
-fn quadratic(spot: &Spot<F64>) -> f64 {
-    let theta = host(spot.theta.val());
-    let terms = theta.iter().zip(CURVATURES).map(|(x, a)| 0.5 * a * x * x);
-    terms.sum()
+impl Quadratic {
+    fn at(&self, spot: &Spot<F64>) -> f64 {
+        let theta = host(spot.theta.val());
+        let terms = theta.iter().zip(self.0).map(|(x, a)| 0.5 * a * x * x);
+        terms.sum()
+    }
+
+    fn gradient(&self, theta: &[f64]) -> Vec<f64> {
+        theta.iter().zip(self.0).map(|(x, a)| a * x).collect()
+    }
+
+    fn smoothness(&self) -> f64 {
+        self.0.into_iter().fold(0.0, f64::max)
+    }
 }
 
-fn quadratic_gradient(theta: &[f64]) -> Vec<f64> {
-    theta.iter().zip(CURVATURES).map(|(x, a)| a * x).collect()
-}
-
-/// Eq. 16, wherever θ, g_pre and η lie.
-#[test]
-fn value_bounds_the_decrease_from_below() {
-    let mut rng = rng(5);
-    let mut draw = || -> Vec<f64> { (0..4).map(|_| rng.random_range(-2.0..2.0)).collect() };
-    for _ in 0..100 {
-        let (theta, direction) = (draw(), draw());
-        let eta = draw()[0].abs() / 4.0;
+proptest! {
+    /// Theorem 3.1 (eq. 16) and Proposition 3.2 (eq. 17–18), wherever θ, g_pre and η lie: the
+    /// decrease is at least the bound, and differs from ηV by ½η² g_preᵀ H g_pre, which for a
+    /// quadratic is all there is.
+    #[test]
+    fn value_bounds_the_decrease_and_predicts_it_to_first_order(
+        curvatures in array::uniform4(0.01..8.0_f64),
+        theta in array::uniform4(-2.0..2.0_f64),
+        direction in array::uniform4(-2.0..2.0_f64),
+        eta in 1e-4..1.0_f64,
+    ) {
+        let down = Quadratic(curvatures);
         let spot = Spot::at(&theta);
-        let g_down = spot.vector(&quadratic_gradient(&theta));
+        let g_down = spot.vector(&down.gradient(&theta));
         let g_pre = spot.vector(&direction);
-        let probe = value::probe(&spot, &g_down, &g_pre, eta, quadratic);
+        let probe = value::probe(&spot, &g_down, &g_pre, eta, |spot| down.at(spot));
         let v = value::value(&g_down, &g_pre);
-        let bound = value::improvement_bound(eta, v, SMOOTHNESS, g_pre.norm());
-        assert!(probe.realised >= bound - 1e-12, "{probe:?} under {bound}");
-        assert!((probe.predicted - eta * v).abs() < 1e-15);
+        prop_assert!((probe.predicted - eta * v).abs() < 1e-12);
+
+        let bound = value::improvement_bound(eta, v, down.smoothness(), g_pre.norm());
+        prop_assert!(probe.realised >= bound - 1e-9, "{probe:?} under {bound}");
+
+        let bent = direction.iter().zip(curvatures).map(|(g, a)| a * g * g);
+        let second_order = 0.5 * eta * eta * bent.sum::<f64>();
+        prop_assert!((probe.predicted - probe.realised - second_order).abs() < 1e-9);
     }
 }
 
@@ -65,15 +81,16 @@ fn value_bounds_the_decrease_from_below() {
 #[test]
 fn the_bound_is_reached_along_the_steepest_axis() {
     let theta = [0.3, -0.4, 0.7, 1.1];
+    let down = Quadratic([0.5, 1.0, 2.0, 6.0]);
     let spot = Spot::at(&theta);
-    let g_down = spot.vector(&quadratic_gradient(&theta));
+    let g_down = spot.vector(&down.gradient(&theta));
     let g_pre = spot.vector(&[0.0, 0.0, 0.0, 1.7]);
     let eta = 0.2;
-    let realised = value::probe(&spot, &g_down, &g_pre, eta, quadratic).realised;
+    let realised = value::probe(&spot, &g_down, &g_pre, eta, |spot| down.at(spot)).realised;
     let v = value::value(&g_down, &g_pre);
     let bound = |smoothness| value::improvement_bound(eta, v, smoothness, g_pre.norm());
-    assert!((realised - bound(SMOOTHNESS)).abs() < 1e-12);
-    assert!(realised < bound(0.99 * SMOOTHNESS));
+    assert!((realised - bound(down.smoothness())).abs() < 1e-12);
+    assert!(realised < bound(0.99 * down.smoothness()));
 }
 
 /// L_down of the toy on one batch, the same at every call.
@@ -140,4 +157,41 @@ fn the_omitted_part_is_bounded() {
     let omitted = value::value(&down_out, &parallel);
     let bound = value::omitted_bound(&down_out, &parallel);
     assert!((omitted.abs() / bound - 1.0).abs() < 1e-12);
+}
+
+/// Lemma 3.3 (eq. 19): over every pair of a labelled and an unlabelled minibatch of two, drawn
+/// apart from each other, V is on average that of the whole sets.
+#[test]
+fn minibatches_give_an_unbiased_value() {
+    const ITEMS: i64 = 4;
+    let learner = Mlp::<F64>::drawn(21);
+    let (designer, penalty) = (designer::<F64>(22), 0.0);
+    let whole = |seed| -> Examples<F64> {
+        let mut stream = Stream::new::<F64>(seed, (1, ITEMS as usize));
+        stream.draw().remove(0)
+    };
+    let (unlabelled, labelled) = (whole(23), whole(24));
+    let g_pre = |which: &[i64]| {
+        let batches = vec![chosen(&unlabelled, which)];
+        let at = (learner.clone(), designer.clone());
+        Setting::of(task(penalty), at.0, at.1, batches, 0).g_pre(&designer)
+    };
+    let g_down = |which: &[i64]| hard_gradient(&learner, &chosen(&labelled, which));
+
+    let all: Vec<i64> = (0..ITEMS).collect();
+    let exact = value::value(&g_down(&all), &g_pre(&all));
+    let pairs: Vec<[i64; 2]> = (0..ITEMS)
+        .flat_map(|first| (first + 1..ITEMS).map(move |second| [first, second]))
+        .collect();
+    let values: Vec<f64> = pairs
+        .iter()
+        .flat_map(|down| pairs.iter().map(move |pre| (down, pre)))
+        .map(|(down, pre)| value::value(&g_down(down), &g_pre(pre)))
+        .collect();
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    assert_eq!(values.len(), 36);
+    assert!((mean - exact).abs() < 1e-14, "{mean} {exact}");
+    // Not because there is nothing to average.
+    let spread = values.iter().map(|v| (v - exact).abs()).fold(0.0, f64::max);
+    assert!(spread > 0.1 * exact.abs(), "{spread} {exact}");
 }

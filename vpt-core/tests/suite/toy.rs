@@ -6,7 +6,7 @@
 use burn::backend::{Autodiff, Flex, NdArray};
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::activation::{log_softmax, softmax};
-use burn::tensor::{DType, Tensor, TensorData, backend::Backend};
+use burn::tensor::{DType, Int, Tensor, TensorData, backend::Backend};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::cell::Cell;
@@ -125,6 +125,28 @@ fn examples<B: Backend>(
         y: Tensor::from_data(TensorData::new(y, [count, CLASSES]), options),
         weights: Tensor::full([count], 1.0 / total as f64, options),
     }
+}
+
+/// The examples `which` of `all`, as a batch of its own.
+pub(crate) fn chosen<B: Backend>(all: &Examples<B>, which: &[i64]) -> Examples<B> {
+    let ids = Tensor::<B, 1, Int>::from_data(TensorData::from(which), &Default::default());
+    let share = all.weights.clone().select(0, ids.clone()).ones_like();
+    Examples {
+        x: all.x.clone().select(0, ids.clone()),
+        y: all.y.clone().select(0, ids),
+        weights: share.div_scalar(which.len() as f64),
+    }
+}
+
+/// The gradient of the cross-entropy to the labels themselves.
+pub(crate) fn hard_gradient<B: Backend>(learner: &Mlp<B>, batch: &Examples<B>) -> GradVector<B> {
+    let tracked: Mlp<Autodiff<B>> = trainable(learner);
+    let views: Examples<Autodiff<B>> = lift(batch);
+    let logits = Classification::predict(&tracked, &views);
+    let loss =
+        PredictiveLoss::<Classification, Mixed>::loss(&CrossEntropy, logits, &views.y, &views);
+    let all = ParamSubset::all(learner);
+    GradVector::take(&mut loss.total().backward(), &tracked, &all)
 }
 
 /// sg(·) of the learner: its own distribution.
