@@ -1,9 +1,9 @@
 //! τ for language: which distribution the learner is asked to match at each position.
 
-use super::vocabulary::pass;
+use super::vocabulary::{CHUNK_LOGITS, pass};
 use super::{Candidates, Hidden, Proposal, SoftTargetDesigner, Text, TextBatch};
 use crate::config::DesignerForm;
-use burn::tensor::activation::{log_softmax, softmax};
+use burn::tensor::activation::log_softmax;
 use burn::tensor::{Tensor, backend::Backend};
 use vpt_core::TargetFn;
 
@@ -113,13 +113,11 @@ impl SoftTargets {
 
 fn one_hot<B: Backend>(reference: &Candidates<B>) -> SoftTarget<B> {
     let zeros = reference.log_p.zeros_like();
-    let [n, _] = zeros.dims();
     let label = zeros.clone().narrow(1, 0, 1).add_scalar(1.0);
     let q = match reference.count() {
         0 => label.clone(),
         k => Tensor::cat(vec![label.clone(), zeros.narrow(1, 1, k)], 1),
     };
-    debug_assert_eq!(q.dims()[0], n);
     SoftTarget {
         ids: reference.ids.clone(),
         q,
@@ -134,9 +132,9 @@ fn share<B: Backend>(p: Tensor<B, 2>, of: Tensor<B, 2>) -> Tensor<B, 2> {
     (p * of).sum_dim(1)
 }
 
-/// log(1/(1 + e^(−x))) without overflow on either side, whatever the float type.
+/// 1/(1 + e^(−x)), in the type of `x`: burn's own passes through f32 on some backends. Beyond ±30
+/// it is held, and its slope, below 1e-13 there, is zero: e^(−x) never overflows.
 fn sigmoid<B: Backend>(x: Tensor<B, 2>) -> Tensor<B, 2> {
-    // Burn's own passes through f32.
     x.clamp(-30.0, 30.0).neg().exp().add_scalar(1.0).recip()
 }
 
@@ -151,7 +149,7 @@ impl TargetFn<Text> for SoftTargets {
             embedding,
         } = prediction;
         let [n, _] = hidden.dims();
-        let pass = pass(&hidden, &head, &views.weights, self.top_k);
+        let pass = pass(&hidden, &head, &views.weights, self.top_k, CHUNK_LOGITS);
         let labels = views.labels.clone();
         let rows = head.select(0, labels.clone());
         let label_logit = (hidden * rows).sum_dim(1);
@@ -321,12 +319,4 @@ fn entropy<B: Backend>(target: &SoftTarget<B>, reference: &Candidates<B>) -> Ten
             .sum_dim(1);
     let q = Tensor::cat(vec![joined, candidates.mask_fill(same, 0.0)], 1);
     (q.clone() * q.clamp_min(1e-30).log()).sum_dim(1).neg()
-}
-
-/// p over the candidates from scores, for those who read a proposal by itself. `[n, k]`
-impl<B: Backend> Proposal<B> {
-    /// softmax of the scores alone.
-    pub fn probabilities(&self) -> Tensor<B, 2> {
-        softmax(self.scores.clone(), 1)
-    }
 }
