@@ -3,7 +3,7 @@
 
     pip install -r scripts/requirements.txt
     python scripts/make_headline_data.py                          # data/headline
-    python scripts/make_headline_data.py --base-stream base-data  # the base model's streams
+    python scripts/make_headline_data.py --base-stream base-stream  # the base model's streams
 
 The experiment asks whether value feedback can steer pretraining on a stream of
 mixed quality. So the stream is half small arithmetic problems, answered in three

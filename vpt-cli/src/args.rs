@@ -155,6 +155,9 @@ pub(crate) struct ExperimentArgs {
     /// Runs side by side [default: 2, or 1 on a single core].
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub(crate) jobs: Option<usize>,
+    /// Leave out runs of `random`, the control, that would end after this many minutes; 0: none.
+    #[arg(long, value_name = "N", default_value = "10")]
+    pub(crate) minutes: u64,
     /// The experiment's folder.
     #[arg(long, value_name = "DIR", default_value = "runs/headline")]
     pub(crate) out: PathBuf,

@@ -57,6 +57,14 @@ impl Progress {
         }
     }
 
+    /// `steps` will not be done.
+    pub(crate) fn leave_out(&mut self, steps: usize) {
+        self.total -= steps.min(self.total);
+        if let Display::Bar(bar) = &self.display {
+            bar.set_length(self.total as u64);
+        }
+    }
+
     /// One more step is done; `message` says something about it.
     pub(crate) fn advance(&mut self, message: &str) {
         self.done += 1;

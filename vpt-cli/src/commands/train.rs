@@ -8,10 +8,11 @@ use crate::output;
 use crate::progress::Progress;
 use crate::signals::StopRequest;
 use burn::tensor::backend::Backend;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::fmt::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use vpt_text::artefacts::RunSummary;
 use vpt_text::config::RunConfig;
 use vpt_text::run::{self, RunError, RunEvent, RunOptions, RunOutcome};
 
@@ -126,11 +127,8 @@ impl Watch {
         if let Some(failure) = self.failure {
             return Err(failure);
         }
-        let state = if outcome.finished {
-            "finished"
-        } else {
-            "stopped"
-        };
+        let finished = outcome.summary.is_some();
+        let state = if finished { "finished" } else { "stopped" };
         if self.json {
             output::json(&json!({
                 "event": state,
@@ -144,8 +142,8 @@ impl Watch {
                 folder.display(),
                 outcome.step
             ))?;
-            output::print(&figures(&outcome.summary))?;
-            if !outcome.finished {
+            output::print(&figures(outcome.summary.as_ref()))?;
+            if !finished {
                 output::line(&format_args!(
                     "to go on: vpt train --resume {}",
                     folder.display()
@@ -153,21 +151,18 @@ impl Watch {
             }
         }
         match self.stop.signal() {
-            Some(signal) if !outcome.finished => Err(Failure::Signal(signal)),
+            Some(signal) if !finished => Err(Failure::Signal(signal)),
             _ => Ok(()),
         }
     }
 }
 
 /// How the finished learner did on each held-out set, a line a set.
-fn figures(summary: &Value) -> String {
+fn figures(summary: Option<&RunSummary>) -> String {
     let mut text = String::new();
-    for (split, result) in summary["evaluation"].as_object().into_iter().flatten() {
-        let _ = write!(text, "  {split:<12}");
-        if let Some(loss) = result["loss"].as_f64() {
-            let _ = write!(text, "  loss {loss:.4}");
-        }
-        if let Some(share) = result["pass_at_1"].as_f64() {
+    for (split, result) in summary.iter().flat_map(|summary| &summary.evaluation) {
+        let _ = write!(text, "  {:<12}  loss {:.4}", split.name(), result.loss);
+        if let Some(share) = result.pass_at_1 {
             let _ = write!(text, "  Pass@1 {:.1} %", 100.0 * share);
         }
         text.push('\n');
@@ -181,16 +176,19 @@ mod tests {
 
     #[test]
     fn a_line_for_each_held_out_set() {
-        let summary = json!({"seed": 0, "evaluation": {
-            "test": {"loss": 1.25, "pass_at_1": 0.125},
-            "off_target": {"loss": 2.0, "pass_at_1": null},
-        }});
-        let text = figures(&summary);
+        let summary: RunSummary = serde_json::from_value(json!({
+            "method": "ntp", "seed": 0, "steps": 9, "tokens": 90, "learner_parameters": 5,
+            "wall_seconds": 1.0, "evaluation": {
+                "test": {"loss": 1.25, "first": null, "digit": 0.5, "pass_at_1": 0.125},
+                "off_target": {"loss": 2.0, "first": null, "digit": null, "pass_at_1": null},
+        }}))
+        .unwrap();
+        let text = figures(Some(&summary));
         assert!(
             text.contains("  test          loss 1.2500  Pass@1 12.5 %\n"),
             "{text}"
         );
         assert!(text.contains("  off_target    loss 2.0000\n"), "{text}");
-        assert_eq!(figures(&Value::Null), "");
+        assert_eq!(figures(None), "");
     }
 }

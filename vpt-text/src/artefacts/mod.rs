@@ -14,5 +14,6 @@ mod run_folder;
 pub use error::ArtefactError;
 pub use events::{EvaluationEvent, Event, Split, StepEvent, ValueEvent};
 pub use run_folder::{
-    Candidate, Evaluation, Example, ExampleToken, ItemResult, Run, RunSummary, run_name,
+    Candidate, Evaluation, Example, ExampleToken, ItemResult, Measurement, Run, RunSummary,
+    run_name,
 };

@@ -8,6 +8,7 @@ use super::events::{EvaluationEvent, Event, Split, StepEvent, ValueEvent, number
 use crate::data::Counts;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// `evaluation.json`: the finished learner on every held-out item.
@@ -52,6 +53,20 @@ pub struct ItemResult {
     /// The right answer.
     #[serde(default)]
     pub gold: Option<String>,
+}
+
+/// The means of a held-out set.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measurement {
+    /// Σ NLL / Σ answer tokens.
+    #[serde(deserialize_with = "number")]
+    pub loss: f64,
+    /// Mean NLL of first answer tokens.
+    pub first: Option<f64>,
+    /// Mean NLL of digits.
+    pub digit: Option<f64>,
+    /// Share of right greedy answers among those decoded.
+    pub pass_at_1: Option<f64>,
 }
 
 /// `example.json`: one held-out example, with the designer's targets beside the labels.
@@ -144,6 +159,9 @@ pub struct RunSummary {
     /// The version that ran.
     #[serde(default)]
     pub version: Option<String>,
+    /// The finished learner on each held-out set.
+    #[serde(default)]
+    pub evaluation: BTreeMap<Split, Measurement>,
 }
 
 /// A run folder, read.

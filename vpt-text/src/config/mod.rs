@@ -6,6 +6,7 @@ mod check;
 
 pub use check::ConfigError;
 
+use crate::data::Columns;
 use serde::{Deserialize, Serialize};
 
 /// The annotated defaults of every key.
@@ -156,21 +157,7 @@ pub struct DataConfig {
     pub answer: String,
     pub seq_len: usize,
     pub shuffle_buffer: usize,
-    pub columns: ColumnsConfig,
-}
-
-/// `[data.columns]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(
-    missing_docs,
-    reason = "each key's meaning stands once, in default.toml"
-)]
-pub struct ColumnsConfig {
-    pub problem: String,
-    pub solution: String,
-    pub answer: String,
-    pub kind: String,
+    pub columns: Columns,
 }
 
 /// `[designer]`

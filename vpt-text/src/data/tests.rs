@@ -16,7 +16,7 @@ fn path(name: &str) -> PathBuf {
 }
 
 fn tokenizer() -> Tokenizer {
-    Tokenizer::from_file(&path("tokenizer.json"), None).unwrap()
+    Tokenizer::from_file(&path("base/tokenizer.json"), None).unwrap()
 }
 
 fn documents(name: &str) -> (Vec<Record>, Documents) {

@@ -4,7 +4,7 @@ use super::RunError;
 use super::evaluate::HeldOut;
 use super::evaluator::AnswerLoss;
 use super::fingerprint::fingerprint;
-use super::places::locate;
+use super::places::{locate, locate_model, model_folder};
 use super::source::PackedSource;
 use crate::artefacts::Split;
 use crate::config::{DesignerForm, Method, RunConfig, SubsetSpec};
@@ -68,7 +68,7 @@ pub(super) fn assemble<I: Backend>(
     device: &I::Device,
 ) -> Result<Assembled<I>, RunError> {
     config.check()?;
-    let origin = locate(&config.model.path)?;
+    let origin = locate_model(&config.model.path)?;
     let tokenizer = Tokenizer::from_file(
         &origin.join("tokenizer.json"),
         Some(&config.model.end_of_text),
@@ -84,7 +84,7 @@ pub(super) fn assemble<I: Backend>(
             template: &template,
             seq_len: config.data.seq_len,
         },
-        columns: columns(config),
+        columns: &config.data.columns,
     };
     let corpus = locate(&config.data.corpus)?;
     let stream = reader.stream(&corpus, config)?;
@@ -141,9 +141,7 @@ fn learner<I: Backend>(
     device: &I::Device,
 ) -> Result<Decoder<I>, RunError> {
     let folder = match init_from {
-        // A run folder keeps its learner in `model/`.
-        Some(folder) if folder.join("model").is_dir() => folder.join("model"),
-        Some(folder) => folder.to_owned(),
+        Some(folder) => model_folder(folder),
         None if config.model.from_scratch => return fresh(config, origin, device),
         None => origin.to_owned(),
     };
@@ -208,16 +206,6 @@ fn check_fit<I: Backend>(
     Ok(())
 }
 
-pub(super) fn columns(config: &RunConfig) -> Columns {
-    let names = &config.data.columns;
-    Columns {
-        problem: names.problem.clone(),
-        solution: names.solution.clone(),
-        answer: names.answer.clone(),
-        kind: names.kind.clone(),
-    }
-}
-
 /// A stream with what was cut or left out of its file.
 struct CountedStream {
     stream: TextStream,
@@ -227,12 +215,12 @@ struct CountedStream {
 /// Reads documents as the config has them.
 pub(super) struct Reader<'a> {
     pub(super) formatter: Formatter<'a>,
-    pub(super) columns: Columns,
+    pub(super) columns: &'a Columns,
 }
 
 impl Reader<'_> {
     fn stream(&self, path: &Path, config: &RunConfig) -> Result<CountedStream, RunError> {
-        let documents = self.formatter.format(&read_records(path, &self.columns)?)?;
+        let documents = self.formatter.format(&read_records(path, self.columns)?)?;
         let counts = documents.counts;
         let options = StreamOptions {
             seq_len: config.data.seq_len,
@@ -247,7 +235,7 @@ impl Reader<'_> {
         let draws = generator(config.seed, Purpose::Feedback);
         Ok(FeedbackSet::read(
             path,
-            &self.columns,
+            self.columns,
             &self.formatter,
             draws,
         )?)
@@ -255,7 +243,7 @@ impl Reader<'_> {
 
     /// A set to be measured on.
     pub(super) fn labelled(&self, split: Split, path: &Path) -> Result<HeldOut, RunError> {
-        let records = read_records(path, &self.columns)?;
+        let records = read_records(path, self.columns)?;
         let made = self.formatter.format(&records)?;
         // Off-target text is scored by its tokens alone.
         let gold = |source: &usize| match split {

@@ -2,7 +2,7 @@
 
 use super::RunError;
 use super::source::upload;
-use crate::artefacts::{ItemResult, Split};
+use crate::artefacts::{ItemResult, Measurement, Split};
 use crate::data::{Document, collate};
 use crate::decoder::{Decoder, Greedy, generate};
 use crate::eval::answer::{final_answer, matches};
@@ -29,19 +29,6 @@ pub struct SplitResult {
     pub split: Split,
     /// By item, in the set's order.
     pub items: Vec<ItemResult>,
-}
-
-/// The means of a set.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Measurement {
-    /// Σ NLL / Σ answer tokens.
-    pub loss: f64,
-    /// Mean NLL of first answer tokens.
-    pub first: Option<f64>,
-    /// Mean NLL of digits.
-    pub digit: Option<f64>,
-    /// Share of right greedy answers among those decoded.
-    pub pass_at_1: Option<f64>,
 }
 
 impl SplitResult {

@@ -74,6 +74,12 @@ pub(super) fn latest_checkpoint(out: &Path) -> Result<PathBuf, RunError> {
         .ok_or_else(|| RunError::folder(out, "holds no checkpoint to resume from"))
 }
 
+/// Whether `out` holds something that a new run would spoil: a checkpoint or a finished run. A run
+/// that died before its first checkpoint left nothing to keep.
+pub(super) fn holds_run(out: &Path) -> Result<bool, RunError> {
+    Ok(out.join("summary.json").exists() || !checkpoints(out)?.is_empty())
+}
+
 /// Removes all checkpoints but the newest two.
 pub(super) fn prune(out: &Path) -> Result<(), RunError> {
     let found = checkpoints(out)?;

@@ -30,21 +30,26 @@ impl Times {
 }
 
 impl Metrics {
-    /// A new log at `path`, or with `keep = Some(step)` the one that is there without what came
-    /// after `step`; with the time that its lines tell of.
-    pub(super) fn open(path: &Path, keep: Option<usize>) -> Result<(Self, Times), RunError> {
-        let mut times = Times::default();
-        let kept = match keep {
-            Some(step) => kept_lines(path, step, &mut times)?,
-            None => String::new(),
-        };
+    /// An empty log at `path`.
+    pub(super) fn new(path: &Path) -> Result<Self, RunError> {
+        Self::open(path, "")
+    }
+
+    /// The log at `path` without what a run of `last` steps wrote after its checkpoint at `step`;
+    /// with the time that its lines tell of.
+    pub(super) fn go_on(path: &Path, step: usize, last: usize) -> Result<(Self, Times), RunError> {
+        let (kept, times) = kept_lines(path, step, last)?;
+        Ok((Self::open(path, &kept)?, times))
+    }
+
+    fn open(path: &Path, kept: &str) -> Result<Self, RunError> {
         vpt_core::write_atomically(path, kept.as_bytes())?;
         let file = OpenOptions::new()
             .append(true)
             .open(path)
             .map_err(RunError::io(path))?;
         let path = path.to_owned();
-        Ok((Self { path, file }, times))
+        Ok(Self { path, file })
     }
 
     pub(super) fn write(&mut self, event: &Event) -> Result<(), RunError> {
@@ -56,10 +61,11 @@ impl Metrics {
     }
 }
 
-/// Lines up to `step`; a half-written last line of a killed run is dropped.
-fn kept_lines(path: &Path, step: usize, times: &mut Times) -> Result<String, RunError> {
+/// Lines up to `step`; a half-written last line of a killed run is dropped, and so is what was
+/// measured at the very end, which comes after the last checkpoint.
+fn kept_lines(path: &Path, step: usize, last: usize) -> Result<(String, Times), RunError> {
     let text = std::fs::read_to_string(path).map_err(RunError::io(path))?;
-    let mut kept = String::new();
+    let (mut kept, mut times) = (String::new(), Times::default());
     for line in text.lines() {
         let Ok(event) = serde_json::from_str::<Event>(line) else {
             break;
@@ -67,6 +73,7 @@ fn kept_lines(path: &Path, step: usize, times: &mut Times) -> Result<String, Run
         let at = match &event {
             Event::Step(event) => event.step,
             Event::Value(event) => event.step,
+            Event::Evaluation(event) if event.step == last as u64 => break,
             Event::Evaluation(event) => event.step,
             Event::Other => break,
         };
@@ -77,5 +84,5 @@ fn kept_lines(path: &Path, step: usize, times: &mut Times) -> Result<String, Run
         kept.push_str(line);
         kept.push('\n');
     }
-    Ok(kept)
+    Ok((kept, times))
 }

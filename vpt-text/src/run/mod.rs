@@ -19,7 +19,7 @@ mod standalone;
 mod train;
 
 pub use error::RunError;
-pub use evaluate::{HeldOut, Measurement, Measuring, SplitResult, evaluate};
+pub use evaluate::{HeldOut, Measuring, SplitResult, evaluate};
 pub use folder::save_model;
 pub use places::locate;
 pub use standalone::Model;

@@ -26,6 +26,24 @@ pub fn locate(path: &str) -> Result<PathBuf, RunError> {
     Ok(folder.join(name))
 }
 
+/// The model folder that a path from a config means: a run folder keeps its learner in `model/`.
+///
+/// # Errors
+/// As for [`locate`].
+pub(super) fn locate_model(path: &str) -> Result<PathBuf, RunError> {
+    Ok(model_folder(&locate(path)?))
+}
+
+/// See [`locate_model`].
+pub(super) fn model_folder(folder: &Path) -> PathBuf {
+    let kept = folder.join("model");
+    if kept.is_dir() {
+        kept
+    } else {
+        folder.to_owned()
+    }
+}
+
 fn data_folder() -> Option<PathBuf> {
     if let Some(folder) = std::env::var_os(OVERRIDE) {
         return Some(PathBuf::from(folder));

@@ -3,7 +3,7 @@
 use super::RunError;
 use super::assemble::Reader;
 use super::evaluate::{HeldOut, Measuring, SplitResult, evaluate};
-use super::places::locate;
+use super::places::locate_model;
 use crate::artefacts::Split;
 use crate::config::RunConfig;
 use crate::data::{Formatter, Record, Template};
@@ -28,10 +28,7 @@ impl<B: Backend> Model<B> {
     /// # Errors
     /// A folder that holds no model or tokenizer, or one that cannot be used.
     pub fn open(config: &RunConfig, device: &B::Device) -> Result<Self, RunError> {
-        let mut folder = locate(&config.model.path)?;
-        if folder.join("model").is_dir() {
-            folder = folder.join("model");
-        }
+        let folder = locate_model(&config.model.path)?;
         let end_of_text = Some(config.model.end_of_text.as_str());
         let tokenizer = Tokenizer::from_file(&folder.join("tokenizer.json"), end_of_text)?;
         let (learner, _) = Decoder::load(&folder, &LoadOptions::default(), device)?;
@@ -61,7 +58,7 @@ impl<B: Backend> Model<B> {
                 template: &template,
                 seq_len,
             },
-            columns: super::assemble::columns(config),
+            columns: &config.data.columns,
         };
         let set: HeldOut = reader.labelled(Split::Test, data)?;
         let is_digit = digit_tokens(&self.tokenizer)?;

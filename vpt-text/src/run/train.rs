@@ -2,7 +2,7 @@
 
 use super::assemble::{Assembled, TextTrainer, assemble};
 use super::evaluate::{Measuring, SplitResult, evaluate};
-use super::folder::{checkpoint, latest_checkpoint, prune, save_model, write_json};
+use super::folder::{checkpoint, holds_run, latest_checkpoint, prune, save_model, write_json};
 use super::metrics::{Metrics, Times};
 use super::recorder::Recorder;
 use super::{RunError, example};
@@ -11,7 +11,6 @@ use crate::config::RunConfig;
 use crate::tokenizer::digit_tokens;
 use burn::tensor::backend::Backend;
 use serde::Serialize;
-use serde_json::Value;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -84,12 +83,10 @@ pub enum RunEvent {
 /// How a run ended.
 #[derive(Clone, Debug)]
 pub struct RunOutcome {
-    /// Whether all steps were taken.
-    pub finished: bool,
     /// Steps taken.
     pub step: usize,
-    /// What `summary.json` holds; null for a run that was stopped.
-    pub summary: Value,
+    /// What `summary.json` holds; `None` for a run that was stopped.
+    pub summary: Option<RunSummary>,
 }
 
 /// Trains as `config` says, into `options.out`. The observer is told of every event and can end
@@ -103,6 +100,12 @@ pub fn train<I: Backend>(
     device: &I::Device,
     observer: &mut dyn FnMut(&RunEvent) -> ControlFlow<()>,
 ) -> Result<RunOutcome, RunError> {
+    if !options.resume && holds_run(&options.out)? {
+        return Err(RunError::folder(
+            &options.out,
+            "holds a run already; choose another --out, or --resume it",
+        ));
+    }
     let assembled = assemble::<I>(config, options.init_from.as_deref(), device)?;
     let mut run = Run::open(config, options, device, assembled)?;
     run.drive(observer)
@@ -127,17 +130,13 @@ impl<'a, I: Backend> Run<'a, I> {
     ) -> Result<Self, RunError> {
         let out = &options.out;
         let log = out.join("metrics.jsonl");
-        if options.resume {
+        let (metrics, times) = if options.resume {
             let folder = latest_checkpoint(out)?;
             parts.trainer.load(&folder, &parts.fingerprint, device)?;
-        } else if log.exists() {
-            return Err(RunError::folder(
-                out,
-                "holds a run already; choose another --out, or --resume it",
-            ));
-        }
-        let keep = options.resume.then_some(parts.trainer.step);
-        let (metrics, times) = Metrics::open(&log, keep)?;
+            Metrics::go_on(&log, parts.trainer.step, config.train.steps)?
+        } else {
+            (Metrics::new(&log)?, Times::default())
+        };
         vpt_core::write_atomically(&out.join("config.toml"), options.config_text.as_bytes())?;
         Ok(Self {
             is_digit: digit_tokens(&parts.tokenizer)?,
@@ -160,7 +159,8 @@ impl<'a, I: Backend> Run<'a, I> {
             start_step: self.parts.trainer.step,
             parameters: count(&parameters(&self.parts.trainer.learner)),
         });
-        if self.parts.trainer.step == 0 {
+        // A run that goes on from step 0 has been measured there.
+        if self.parts.trainer.step == 0 && !self.options.resume {
             flow = self.measure(false, observer)?.1;
         }
         loop {
@@ -171,15 +171,19 @@ impl<'a, I: Backend> Run<'a, I> {
             let limit = self.options.stop_after.unwrap_or(steps);
             if flow.is_break() || taken >= limit {
                 self.save(observer)?;
-                return Ok(RunOutcome {
-                    finished: false,
-                    step: taken,
-                    summary: Value::Null,
-                });
+                return Ok(self.stopped());
             }
             flow = self.advance(self.next_stop(taken).min(limit), observer)?;
         }
         self.finish(observer)
+    }
+
+    /// The outcome of a run that has a checkpoint to go on from.
+    fn stopped(&self) -> RunOutcome {
+        RunOutcome {
+            step: self.parts.trainer.step,
+            summary: None,
+        }
     }
 
     /// The next step after `taken` at which something other than a step is due.
@@ -276,10 +280,15 @@ impl<'a, I: Backend> Run<'a, I> {
                 loss: means.loss,
                 pass_at_1: means.pass_at_1,
             });
+            results.push(result);
             if told.is_break() {
                 flow = told;
+                // What is measured along the way belongs to a step that will not be measured
+                // again; the end can be.
+                if last {
+                    break;
+                }
             }
-            results.push(result);
         }
         Ok((results, flow))
     }
@@ -303,7 +312,10 @@ impl<'a, I: Backend> Run<'a, I> {
     ) -> Result<RunOutcome, RunError> {
         // Saved first: a run that dies while it is measured is measured again, not trained again.
         self.save(observer)?;
-        let (results, _) = self.measure(true, observer)?;
+        let (results, flow) = self.measure(true, observer)?;
+        if flow.is_break() && results.len() < self.parts.held_out.len() {
+            return Ok(self.stopped());
+        }
         let out = &self.options.out;
         let trainer = &self.parts.trainer;
         save_model(&trainer.learner, &self.parts.origin, &out.join("model"))?;
@@ -338,14 +350,13 @@ impl<'a, I: Backend> Run<'a, I> {
             feedback_items: self.parts.feedback_items,
             documents: Some(self.parts.counts),
             version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            evaluation: results.iter().map(|r| (r.split, r.measurement())).collect(),
         };
-        let summary = vpt_core::to_state(&summary);
         // Last, since its presence says that the run is complete.
         write_json(&out.join("summary.json"), &summary)?;
         Ok(RunOutcome {
-            finished: true,
             step: trainer.step,
-            summary,
+            summary: Some(summary),
         })
     }
 

@@ -16,6 +16,8 @@ pub(super) struct Arm {
     /// Learner steps of the whole run.
     pub(super) steps: usize,
     pub(super) state: State,
+    /// Whether it may be left out when time is short.
+    pub(super) optional: bool,
     /// What it lays over the user's config.
     pub(super) set: [String; 2],
 }
@@ -89,6 +91,7 @@ fn arm(args: &ExperimentArgs, method: Method, seed: usize) -> Result<Arm, Failur
         folder,
         steps: config.run().train.steps,
         state,
+        optional: method == Method::Random,
         set,
     })
 }

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::process::Child;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a signal may wait to be passed on.
 const POLL: Duration = Duration::from_millis(50);
@@ -25,7 +25,10 @@ pub(super) struct Pool<'a> {
     jobs: usize,
     threads: usize,
     waiting: VecDeque<usize>,
-    running: BTreeMap<usize, Child>,
+    running: BTreeMap<usize, (Child, Instant)>,
+    began: Instant,
+    /// The longest that a run has taken so far.
+    longest: Duration,
     finished: usize,
     progress: Progress,
     sender: Sender<(usize, Message)>,
@@ -51,6 +54,8 @@ impl<'a> Pool<'a> {
             threads: (cores / jobs).max(1),
             waiting: waiting.into(),
             running: BTreeMap::new(),
+            began: Instant::now(),
+            longest: Duration::ZERO,
             finished: done.len(),
             progress,
             sender,
@@ -98,13 +103,28 @@ impl<'a> Pool<'a> {
                 break;
             };
             let arm = &self.arms[index];
+            if arm.optional && !self.fits() {
+                self.progress.leave_out(arm.steps);
+                let minutes = self.args.minutes;
+                self.progress.note(&format!(
+                    "{}: left out, since it would end after more than {minutes} minutes (--minutes)",
+                    arm.name
+                ));
+                continue;
+            }
             match child::start(arm, self.args, self.threads, index, self.sender.clone()) {
                 Ok(child) => {
-                    self.running.insert(index, child);
+                    self.running.insert(index, (child, Instant::now()));
                 }
                 Err(error) => self.give_up(Failure::Run(format!("{}: {error}", arm.name))),
             }
         }
+    }
+
+    /// Whether a run that starts now ends in time, if it takes as long as the longest so far.
+    fn fits(&self) -> bool {
+        let limit = Duration::from_secs(60 * self.args.minutes);
+        limit.is_zero() || self.began.elapsed() + self.longest <= limit
     }
 
     fn heard(&mut self, index: usize, line: &str) {
@@ -130,9 +150,10 @@ impl<'a> Pool<'a> {
     }
 
     fn ended(&mut self, index: usize, last_words: &str) {
-        let Some(mut child) = self.running.remove(&index) else {
+        let Some((mut child, started)) = self.running.remove(&index) else {
             return;
         };
+        self.longest = self.longest.max(started.elapsed());
         let name = &self.arms[index].name;
         match child.wait() {
             Ok(status) if status.success() => {
@@ -163,7 +184,7 @@ impl<'a> Pool<'a> {
     }
 
     fn pass_on(&mut self, signal: i32) {
-        for child in self.running.values_mut() {
+        for (child, _) in self.running.values_mut() {
             child::signal(child, signal);
         }
     }
