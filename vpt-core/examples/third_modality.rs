@@ -1,12 +1,8 @@
 //! A third modality from the public API alone: 1-D signals.
 //!
-//! The learner fills in what a soft mask hides from noisy waves; a designer learns the mask; the
+//! The learner fills in what a soft mask hides of waves; a designer learns the mask; the
 //! feedback is a few labelled pairs of one pitch, which the learner itself never trains on.
-#![allow(
-    missing_docs,
-    unreachable_pub,
-    reason = "an example, also built as a test's module"
-)]
+#![allow(missing_docs, unreachable_pub)] // A test runs this file as a module.
 
 use burn::backend::{Autodiff, Flex};
 use burn::module::{Module, Param};
@@ -15,7 +11,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use vpt_core::*;
 
-pub const LENGTH: usize = 16;
+const LENGTH: usize = 16;
 
 #[derive(Module, Debug)]
 pub struct Mlp<B: Backend> {
@@ -24,35 +20,33 @@ pub struct Mlp<B: Backend> {
 }
 
 impl<B: Backend> Mlp<B> {
-    pub fn new(hidden: usize, rng: &mut ChaCha8Rng, device: &B::Device) -> Self {
-        let mut draw = |rows: usize, columns: usize| {
-            let scale = (3.0 / rows as f64).sqrt();
-            let value = |_| rng.random_range(-scale..scale);
-            let values: Vec<f64> = (0..rows * columns).map(value).collect();
-            Param::from_data(TensorData::new(values, [rows, columns]), device)
+    fn new(hidden: usize, rng: &mut ChaCha8Rng) -> Self {
+        let mut draw = |from: usize, to: usize| {
+            let entry = |_| rng.random_range(-1.0..1.0) * (3.0 / from as f64).sqrt();
+            let values: Vec<f64> = (0..from * to).map(entry).collect();
+            Param::from_data(TensorData::new(values, [from, to]), &Default::default())
         };
         let (first, second) = (draw(LENGTH, hidden), draw(hidden, LENGTH));
         Self { first, second }
     }
-
-    /// `[batch, LENGTH] → [batch, LENGTH]`
-    pub fn forward(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
+    fn forward(&self, x: Signal<B>) -> Signal<B> {
         activation::tanh(x.matmul(self.first.val())).matmul(self.second.val())
     }
 }
 
-/// What the learner sees and what it is told, both `[batch, LENGTH]`.
-pub struct Masked<B: Backend>(Tensor<B, 2>, Tensor<B, 2>);
+/// `[batch, LENGTH]`, and what of it the learner sees and what it is told.
+pub type Signal<B> = Tensor<B, 2>;
+pub type Masked<B> = (Signal<B>, Signal<B>);
 
 pub struct Signals;
 impl Modality for Signals {
     type Learner<B: Backend> = Mlp<B>;
-    type Batch<B: Backend> = Tensor<B, 2>;
+    type Batch<B: Backend> = Signal<B>;
     type Views<B: Backend> = Masked<B>;
-    type Prediction<B: Backend> = Tensor<B, 2>;
-    type Target<B: Backend> = Tensor<B, 2>;
-    fn predict<B: Backend>(learner: &Mlp<B>, views: &Masked<B>) -> Tensor<B, 2> {
-        learner.forward(views.0.clone())
+    type Prediction<B: Backend> = Signal<B>;
+    type Target<B: Backend> = Signal<B>;
+    fn predict<B: Backend>(learner: &Mlp<B>, (seen, _): &Masked<B>) -> Signal<B> {
+        learner.forward(seen.clone())
     }
 }
 
@@ -60,104 +54,96 @@ impl Modality for Signals {
 pub struct SoftMask;
 impl ViewGenerator<Signals> for SoftMask {
     type Designer<B: Backend> = Mlp<B>;
-    fn views<B: Backend>(&self, designer: &Mlp<B>, x: &Tensor<B, 2>) -> Masked<B> {
+    fn views<B: Backend>(&self, designer: &Mlp<B>, x: &Signal<B>) -> Masked<B> {
         let mask = (designer.forward(x.clone()).neg().exp() + 1.0).recip();
-        Masked(x.clone() * mask.clone(), x.clone() * (mask.neg() + 1.0))
+        (x.clone() * mask.clone(), x.clone() * (mask.neg() + 1.0))
     }
-    fn unshaped_views<B: Backend>(&self, x: &Tensor<B, 2>) -> Masked<B> {
-        Masked(x.clone().mul_scalar(0.5), x.clone().mul_scalar(0.5))
+    fn unshaped_views<B: Backend>(&self, x: &Signal<B>) -> Masked<B> {
+        (x.clone().mul_scalar(0.5), x.clone().mul_scalar(0.5))
     }
 }
 
+/// The target is what was hidden: nothing to learn, nothing of the learner to know.
 pub struct Hidden;
+type No = NoParameters;
 impl TargetFn<Signals> for Hidden {
-    type Designer<B: Backend> = NoParameters;
-    type Reference<B: Backend> = NoParameters;
-    fn reference<B: Backend>(&self, _: Tensor<B, 2>, _: &Masked<B>) -> NoParameters {
+    type Designer<B: Backend> = No;
+    type Reference<B: Backend> = No;
+    fn reference<B: Backend>(&self, _: Signal<B>, _: &Masked<B>) -> No {
         NoParameters
     }
-    fn target<B: Backend>(
-        &self,
-        _: &NoParameters,
-        views: &Masked<B>,
-        _: &NoParameters,
-    ) -> Tensor<B, 2> {
-        views.1.clone()
+    fn target<B: Backend>(&self, _: &No, (_, hidden): &Masked<B>, _: &No) -> Signal<B> {
+        hidden.clone()
     }
-    fn unshaped_target<B: Backend>(&self, views: &Masked<B>, _: &NoParameters) -> Tensor<B, 2> {
-        views.1.clone()
+    fn unshaped_target<B: Backend>(&self, (_, hidden): &Masked<B>, _: &No) -> Signal<B> {
+        hidden.clone()
     }
 }
 
 pub struct Squared;
 impl PredictiveLoss<Signals, Hidden> for Squared {
-    fn loss<B: Backend>(&self, y: Tensor<B, 2>, target: &Tensor<B, 2>, _: &Masked<B>) -> Loss<B> {
+    fn loss<B: Backend>(&self, y: Signal<B>, target: &Signal<B>, _: &Masked<B>) -> Loss<B> {
         let entries: Tensor<B, 1> = (y - target.clone()).powi_scalar(2).reshape([-1]);
         let weights = entries.ones_like().div_scalar(entries.dims()[0] as f64);
         Loss { entries, weights }
     }
 }
 
-pub type SignalTask = Objective<Signals, SoftMask, Hidden, Squared>;
-
-/// Waves of any pitch, or of one, `[batch, LENGTH]`; also the labelled set's own source.
-pub struct Waves(pub ChaCha8Rng, pub Option<f64>);
+/// Waves of any pitch, or of one: the stream, and the labelled set.
+pub struct Waves(ChaCha8Rng, Option<f64>);
 impl Waves {
-    pub fn draw<B: Backend>(&mut self, batch: usize) -> Tensor<B, 2> {
-        let values = (0..batch).flat_map(|_| {
-            let (any, phase) = (self.0.random_range(0.2..1.5), self.0.random_range(0.0..6.3));
-            let pitch = self.1.unwrap_or(any);
+    pub fn draw<B: Backend>(&mut self, batch: usize) -> Signal<B> {
+        let wave = |_| {
+            let pitch = self.1.unwrap_or(self.0.random_range(0.2..1.5));
+            let phase = self.0.random_range(0.0..6.3);
             (0..LENGTH).map(move |i| (i as f64 * pitch + phase).sin())
-        });
-        let data = TensorData::new(values.collect::<Vec<f64>>(), [batch, LENGTH]);
-        Tensor::from_data(data, &Default::default())
+        };
+        let waves: Vec<f64> = (0..batch).flat_map(wave).collect();
+        Tensor::from_data(TensorData::new(waves, [batch, LENGTH]), &Default::default())
     }
 }
-
-impl<I: Backend> Source<SignalTask, I> for Waves {
-    fn next_step(&mut self) -> Result<StepData<SignalTask, I>, CoreError> {
-        Ok(StepData::single(self.draw(8), 8 * LENGTH as u64))
-    }
-}
-
-impl<I: Backend> Evaluator<SignalTask, I> for Waves {
-    fn name(&self) -> &str {
-        "one pitch"
-    }
-    fn loss(&mut self, mlp: &Mlp<Autodiff<I>>) -> Result<Tensor<Autodiff<I>, 1>, CoreError> {
-        let x = self.draw::<Autodiff<I>>(8);
-        Ok((mlp.forward(x.clone()) - x).powi_scalar(2).mean())
-    }
-}
-
 impl Stateful for Waves {
     fn state(&self) -> serde_json::Value {
         to_state(&self.0)
     }
     fn restore(&mut self, state: serde_json::Value) -> Result<(), CoreError> {
-        self.0 = from_state(state)?;
-        Ok(())
+        from_state(state).map(|generator| self.0 = generator)
+    }
+}
+impl Source<SignalTask, Flex> for Waves {
+    fn next_step(&mut self) -> Result<StepData<SignalTask, Flex>, CoreError> {
+        Ok(StepData::single(self.draw(8), 8 * LENGTH as u64))
+    }
+}
+impl Evaluator<SignalTask, Flex> for Waves {
+    fn name(&self) -> &str {
+        "one pitch"
+    }
+    fn loss(&mut self, mlp: &Mlp<Autodiff<Flex>>) -> Result<Tensor<Autodiff<Flex>, 1>, CoreError> {
+        let x = self.draw(8);
+        Ok((mlp.forward(x.clone()) - x).powi_scalar(2).mean())
     }
 }
 
+pub type SignalTask = Objective<Signals, SoftMask, Hidden, Squared>;
+pub type SignalTrainer = Trainer<SignalTask, Flex, Waves, Downstream<SignalTask, Flex>, Nested>;
+
+pub fn trainer(steps: usize) -> SignalTrainer {
+    let mut rng = ChaCha8Rng::seed_from_u64(0);
+    let (learner, mask) = (Mlp::new(32, &mut rng), Mlp::new(16, &mut rng));
+    let held = Downstream::new(Waves(ChaCha8Rng::seed_from_u64(1), Some(0.7)));
+    let task = Objective::new(SoftMask, Hidden, Squared);
+    let config = TrainerConfig::new(steps, 3e-3);
+    let parts = (Waves(rng, None), held, Nested);
+    Trainer::new(task, learner, (mask, NoParameters), parts, config)
+}
+
 fn main() -> Result<(), CoreError> {
-    let (mut rng, device) = (ChaCha8Rng::seed_from_u64(0), Default::default());
-    let mut mlp = |hidden| Mlp::<Flex>::new(hidden, &mut rng, &device);
-    let (learner, designer) = (mlp(32), (mlp(16), NoParameters));
-    let wave = |seed, pitch| Waves(ChaCha8Rng::seed_from_u64(seed), pitch);
-    let parts = (wave(1, None), Downstream::new(wave(2, Some(0.7))), Nested);
-    let task = SignalTask::new(SoftMask, Hidden, Squared);
-    let config = TrainerConfig::new(100, 3e-3);
-    let mut trainer = Trainer::new(task, learner, designer, parts, config);
-    for _ in 0..100 {
+    let mut trainer = trainer(100);
+    for step in 0..100 {
         let report = trainer.step()?;
-        if let Some(up) = report.value {
-            let (step, loss) = (report.step, report.loss);
-            println!(
-                "step {step:3}  L_pre {loss:.4}  V {:.4}  cosine {:.3}",
-                up.value, up.cosine
-            );
-        }
+        let Some(up) = report.value else { continue };
+        println!("{step:3}  L_pre {:.4}  V {:.4}", report.loss, up.value);
     }
     Ok(())
 }

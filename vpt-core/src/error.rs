@@ -31,6 +31,12 @@ pub enum CoreError {
         /// What is wrong with it.
         message: String,
     },
+    /// A state that is not of the part that it was given to.
+    #[error("{message}")]
+    State {
+        /// What does not fit.
+        message: String,
+    },
     /// A figure of the training is not finite.
     #[error("step {step}: {what} is not finite")]
     NotFinite {

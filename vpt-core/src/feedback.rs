@@ -5,7 +5,7 @@ use crate::{
     CoreError, Evaluator, GradVector, LearnerOf, On, ParamSubset, PredictiveTask, Stateful,
 };
 use burn::backend::Autodiff;
-use burn::tensor::{ElementConversion, Tensor, TensorData, backend::Backend};
+use burn::tensor::{ElementConversion, backend::Backend};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
@@ -163,6 +163,15 @@ impl<T: PredictiveTask, I: Backend> Stateful for Downstream<T, I> {
 
     fn restore(&mut self, state: serde_json::Value) -> Result<(), CoreError> {
         let states: Vec<serde_json::Value> = from_state(state)?;
+        if states.len() != self.evaluators.len() {
+            return Err(CoreError::State {
+                message: format!(
+                    "evaluators: {} in the state, {} here",
+                    states.len(),
+                    self.evaluators.len()
+                ),
+            });
+        }
         for ((_, evaluator), state) in self.evaluators.iter_mut().zip(states) {
             evaluator.restore(state)?;
         }
@@ -197,11 +206,9 @@ where
         subset: &ParamSubset,
     ) -> Result<Direction<I>, CoreError> {
         let truth = self.truth.direction(learner, subset)?;
-        let drawn = GradVector::generate(learner, subset, |length, device| {
-            let values: Vec<f32> = (0..length)
-                .map(|_| StandardNormal.sample(&mut self.generator))
-                .collect();
-            Tensor::from_data(TensorData::new(values, [length]), device)
+        let drawn = GradVector::generate(learner, subset, |length| {
+            let entry = |_| StandardNormal.sample(&mut self.generator);
+            (0..length).map(entry).collect()
         });
         let scale = truth.downstream.norm() / drawn.norm();
         Ok(Direction {

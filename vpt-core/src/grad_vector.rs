@@ -3,7 +3,7 @@
 use crate::ParamSubset;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::{
-    ElementConversion, Tensor,
+    ElementConversion, Tensor, TensorData,
     backend::{AutodiffBackend, Backend},
 };
 use std::collections::HashMap;
@@ -60,16 +60,22 @@ impl<B: Backend> GradVector<B> {
         Self { parts: take.parts }
     }
 
-    /// Parts drawn by `draw(length)`, for vectors that are made rather than measured.
+    /// Parts of `draw(length)` each, for vectors that are made rather than measured. They have the
+    /// type and the device of the parameters.
+    ///
+    /// # Panics
+    /// If `draw` returns another number of values.
     pub fn generate<M: Module<B>>(
         module: &M,
         subset: &ParamSubset,
-        mut draw: impl FnMut(usize, &B::Device) -> Tensor<B, 1>,
+        mut draw: impl FnMut(usize) -> Vec<f64>,
     ) -> Self {
         let values = Self::of(module, subset);
         let parts = values.parts.into_iter().map(|(id, theta)| {
-            let drawn = draw(theta.dims()[0], &theta.device());
-            (id, drawn)
+            let [length] = theta.dims();
+            let drawn = TensorData::new(draw(length), [length]);
+            let options = (&theta.device(), theta.dtype());
+            (id, Tensor::from_data(drawn, options))
         });
         Self {
             parts: parts.collect(),
@@ -95,8 +101,11 @@ impl<B: Backend> GradVector<B> {
             .expect("a vector over an empty subset")
     }
 
-    /// ‖self‖, on the host.
+    /// ‖self‖, on the host; 0 over an empty subset.
     pub fn norm(&self) -> f64 {
+        if self.parts.is_empty() {
+            return 0.0;
+        }
         self.dot(self).into_scalar().elem::<f64>().sqrt()
     }
 

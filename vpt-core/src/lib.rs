@@ -24,6 +24,7 @@ mod evaluator;
 mod feedback;
 mod grad_vector;
 mod meta;
+mod moments;
 mod parameters;
 mod stateful;
 mod subset;
@@ -39,6 +40,7 @@ pub use meta::{
     CentralDifference, DifferenceStep, EntryValues, LinearTarget, MetaEstimate, MetaGradient,
     Nested, Point, entry_values,
 };
+pub use moments::ValueMoments;
 pub use parameters::{NoParameters, ParameterInfo, export, import, parameters};
 pub use stateful::{Stateful, from_state, to_state};
 pub use subset::ParamSubset;

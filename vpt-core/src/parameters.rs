@@ -2,7 +2,7 @@
 
 use crate::CoreError;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
-use burn::tensor::{Tensor, TensorData, backend::Backend};
+use burn::tensor::{DType, Tensor, TensorData, backend::Backend};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A module without parameters: the designer of a target or view that is fixed, and the reference
@@ -19,6 +19,8 @@ pub struct ParameterInfo {
     pub id: ParamId,
     /// Its shape.
     pub shape: Vec<usize>,
+    /// Its type, which need not be the default of its device.
+    pub dtype: DType,
 }
 
 /// The float parameters of `module` in its own order.
@@ -39,6 +41,7 @@ pub fn parameters<B: Backend, M: Module<B>>(module: &M) -> Vec<ParameterInfo> {
                 path: self.path.join("."),
                 id: param.id,
                 shape: param.shape().to_vec(),
+                dtype: param.dtype(),
             });
         }
     }
@@ -64,7 +67,7 @@ pub fn export<B: Backend, M: Module<B>>(module: &M) -> BTreeMap<String, TensorDa
     names.zip(values.0).collect()
 }
 
-/// `module` with every float parameter replaced by `values`, converted to the backend's type.
+/// `module` with every float parameter replaced by `values`, converted to its own type.
 ///
 /// # Errors
 /// A parameter that `values` lacks, a name that the module does not have, another shape.
@@ -89,7 +92,11 @@ pub fn import<B: Backend, M: Module<B>>(
         if data.shape.as_slice() != info.shape.as_slice() {
             return Err(CoreError::Tensor {
                 name: info.path,
-                message: format!("shape {:?}, expected {:?}", data.shape, info.shape),
+                message: format!(
+                    "shape {:?}, expected {:?}",
+                    data.shape.as_slice(),
+                    info.shape
+                ),
             });
         }
         ordered.push(data);
@@ -98,8 +105,10 @@ pub fn import<B: Backend, M: Module<B>>(
     impl<B: Backend> ModuleMapper<B> for Fill {
         fn map_float<const D: usize>(&mut self, param: Param<Tensor<B, D>>) -> Param<Tensor<B, D>> {
             match self.0.next() {
-                Some(data) => param
-                    .map(|old| Tensor::from_data(data.convert_dtype(old.dtype()), &old.device())),
+                // Said, since the default type is the device's: see the book, "Burn 0.21: traps".
+                Some(data) => {
+                    param.map(|old| Tensor::from_data(data, (&old.device(), old.dtype())))
+                }
                 None => param,
             }
         }

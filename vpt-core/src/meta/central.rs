@@ -4,7 +4,6 @@ use super::{DifferenceStep, MetaEstimate, MetaGradient, Point, descend};
 use crate::stateful::{from_state, to_state};
 use crate::{CoreError, DesignerOf, GradVector, LearnerOf, Loss, On, Stateful, lift};
 use burn::backend::Autodiff;
-use burn::module::Module;
 use burn::tensor::{ElementConversion, Tensor, backend::Backend};
 
 /// Σ w (ℓ(θ + εv) − ℓ(θ − εv)) / 2ε, differentiated once in φ: any task, no second order.
@@ -59,7 +58,7 @@ where
             |_: &DesignerOf<T, Autodiff<I>>, views, target| {
                 let loss_at = |step: f64| -> Loss<Autodiff<I>> {
                     let learner: LearnerOf<T, Autodiff<I>> =
-                        lift(&direction.shift(at.learner.clone(), step).no_grad());
+                        lift(&direction.shift(at.learner.clone(), step));
                     at.task
                         .loss(at.task.predict(&learner, views), target, views)
                 };

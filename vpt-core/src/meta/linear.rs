@@ -2,7 +2,9 @@
 
 use super::{DifferenceStep, MetaEstimate, MetaGradient, Point, descend};
 use crate::stateful::{from_state, to_state};
-use crate::{CoreError, DesignerOf, GradVector, LinearInTarget, On, ReferenceOf, Stateful};
+use crate::{
+    CoreError, DesignerOf, GradVector, LinearInTarget, On, ReferenceOf, Stateful, ValueMoments,
+};
 use burn::backend::Autodiff;
 use burn::tensor::{ElementConversion, Tensor, backend::Backend};
 
@@ -11,8 +13,8 @@ use burn::tensor::{ElementConversion, Tensor, backend::Backend};
 pub struct EntryValues<I: Backend> {
     /// `[entries, slots]`
     pub values: Tensor<I, 2>,
-    /// The variance of the candidates' values, σ².
-    pub variance: f64,
+    /// The moments of the candidates' values.
+    pub moments: ValueMoments,
     /// ε of the difference that measured them.
     pub epsilon: f64,
 }
@@ -39,9 +41,8 @@ where
         (difference, square.into_scalar().elem::<f64>().sqrt())
     });
     let values = difference.div_scalar(2.0 * epsilon);
-    let variance = at.task.value_variance(&values, at.reference);
     EntryValues {
-        variance: variance.into_scalar().elem(),
+        moments: at.task.value_moments(&values, at.reference),
         values,
         epsilon,
     }
@@ -56,7 +57,8 @@ pub struct LinearTarget {
 }
 
 impl LinearTarget {
-    /// `scaled` divides V by σ in the designer's objective.
+    /// `scaled` divides V by σ in the designer's objective: the standard deviation of the
+    /// candidates' values over the whole step.
     pub fn new(step: DifferenceStep, scaled: bool) -> Self {
         Self { step, scaled }
     }
@@ -74,8 +76,8 @@ where
     }
 
     fn scale(&self, probes: &[EntryValues<I>]) -> f64 {
-        let variance = probes.iter().map(|probe| probe.variance).sum::<f64>();
-        let sigma = (variance / probes.len().max(1) as f64).sqrt();
+        let all: ValueMoments = probes.iter().map(|probe| probe.moments).sum();
+        let sigma = all.variance().sqrt();
         // A direction that moves nothing has no scale of its own.
         if self.scaled && sigma > 0.0 {
             sigma

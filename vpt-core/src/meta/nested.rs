@@ -6,7 +6,6 @@ use crate::{
     UpdateGradient, lift, trainable,
 };
 use burn::backend::Autodiff;
-use burn::module::Module;
 use burn::tensor::{ElementConversion, backend::Backend};
 
 /// ∇_φ ⟨g_down, ∂L_pre/∂θ_S⟩ by reverse mode over reverse mode: the reference for the others.
@@ -34,13 +33,11 @@ where
         let learner: LearnerOf<T, Autodiff<I>> = lift(at.learner);
         let batch: BatchOf<T, Autodiff<I>> = lift(at.batch);
         let reference: ReferenceOf<T, Autodiff<I>> = lift(at.reference);
-        let learner = at
-            .subset
-            .track::<Autodiff<Autodiff<I>>, _>(lift(&learner.no_grad()));
+        let learner = at.subset.track::<Autodiff<Autodiff<I>>, _>(lift(&learner));
         let outer: DesignerOf<T, Autodiff<Autodiff<I>>> = lift(&designer);
         let loss = at.task.pretraining_loss::<Autodiff<Autodiff<I>>>(
             &learner,
-            &Module::<Autodiff<Autodiff<I>>>::no_grad(outer),
+            &outer,
             &lift(&batch),
             &lift(&reference),
         );

@@ -16,9 +16,12 @@ pub struct DifferenceStep {
 }
 
 impl Default for DifferenceStep {
-    /// The best compromise of curvature and rounding in f32, found by measurement.
+    /// A compromise of curvature, whose error grows with the square of the movement, and rounding
+    /// in f32, whose error falls with it. The test `the_default_movement_is_near_the_best_in_f32`
+    /// measures both on small nonlinear learners and prints the table: between 5e-3 and 1.5e-2 the
+    /// worst relative error of ∇_φ V is about 1e-4, below 1e-3 and above 3e-2 over 5e-4.
     fn default() -> Self {
-        Self::new(1.5e-2)
+        Self::new(7e-3)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Losses that are linear in their target, for which V needs no second order.
 
 use super::PredictiveTask;
+use crate::ValueMoments;
 use burn::tensor::{Tensor, backend::Backend};
 
 /// A task with L_pre(θ; φ) = Σ_{t,k} y_tk(φ) · a_tk(θ): cross-entropy to a soft target,
@@ -24,13 +25,13 @@ pub trait LinearInTarget: PredictiveTask {
         views: &Self::Views<B>,
     ) -> Tensor<B, 2>;
 
-    /// σ² by which the designer's objective scales V: the variance of ȧ over the candidates.
-    /// `[1]`
-    fn value_variance<B: Backend>(
+    /// The moments of ȧ over the candidates of a micro-batch. σ², by which the designer's
+    /// objective scales V, is the variance over all micro-batches of the step together.
+    fn value_moments<B: Backend>(
         &self,
         values: &Tensor<B, 2>,
         reference: &Self::Reference<B>,
-    ) -> Tensor<B, 1>;
+    ) -> ValueMoments;
 
     /// The reference with the value of each slot in it, for targets that are made from values
     /// (the oracle). `scale` is σ.

@@ -5,6 +5,7 @@
 //! for every backend" cannot be written; a [`Modality`] that owns the types makes it true.
 
 use super::{FirstOrderLoss, LinearInTarget, Loss, PredictiveTask};
+use crate::ValueMoments;
 use burn::backend::Autodiff;
 use burn::module::Module;
 use burn::tensor::{Tensor, backend::Backend};
@@ -138,12 +139,12 @@ pub trait LinearLoss<M: Modality, R: TargetFn<M>>: PredictiveLoss<M, R> {
         views: &M::Views<B>,
     ) -> Tensor<B, 2>;
 
-    /// See [`LinearInTarget::value_variance`].
-    fn value_variance<B: Backend>(
+    /// See [`LinearInTarget::value_moments`].
+    fn value_moments<B: Backend>(
         &self,
         values: &Tensor<B, 2>,
         reference: &R::Reference<B>,
-    ) -> Tensor<B, 1>;
+    ) -> ValueMoments;
 
     /// See [`LinearInTarget::inform`].
     fn inform<B: Backend>(
@@ -292,12 +293,12 @@ where
         self.loss.target_weights(target, views)
     }
 
-    fn value_variance<B: Backend>(
+    fn value_moments<B: Backend>(
         &self,
         values: &Tensor<B, 2>,
         reference: &T::Reference<B>,
-    ) -> Tensor<B, 1> {
-        self.loss.value_variance(values, reference)
+    ) -> ValueMoments {
+        self.loss.value_moments(values, reference)
     }
 
     fn inform<B: Backend>(

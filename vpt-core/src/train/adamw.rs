@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 
 /// Burn's AdamW, one parameter at a time, with its state kept by parameter so that checkpoints
 /// name it by path. Weight decay is not applied to norms, biases and other 1-D parameters.
+#[derive(Clone)]
 pub struct AdamW<I: Backend> {
     matrices: burn::optim::AdamW,
     vectors: burn::optim::AdamW,
@@ -98,15 +99,16 @@ impl<I: Backend> AdamW<I> {
         (tensors, times)
     }
 
-    /// Puts [`export`](Self::export) back.
+    /// This optimiser with what [`export`](Self::export) gave, on the device and in the types of
+    /// the parameters.
     pub(super) fn import<M: Module<I>>(
-        &mut self,
+        &self,
         module: &M,
-        tensors: &mut BTreeMap<String, TensorData>,
+        mut tensors: BTreeMap<String, TensorData>,
         times: &BTreeMap<String, usize>,
         device: &I::Device,
-    ) -> Result<(), CoreError> {
-        self.state.clear();
+    ) -> Result<Self, CoreError> {
+        let mut state = HashMap::new();
         for info in parameters(module) {
             let Some(&time) = times.get(&info.path) else {
                 continue;
@@ -116,7 +118,9 @@ impl<I: Backend> AdamW<I> {
                 let name = format!("{}.{which}", info.path);
                 match tensors.remove(&name) {
                     Some(data) if data.num_elements() == length => {
-                        Ok(Tensor::<I, 1>::from_data(data, device))
+                        // Parameters are held flat here.
+                        let data = TensorData::from_bytes(data.bytes, [length], data.dtype);
+                        Ok(Tensor::<I, 1>::from_data(data, (device, info.dtype)))
                     }
                     Some(data) => Err(CoreError::Tensor {
                         name,
@@ -131,8 +135,17 @@ impl<I: Backend> AdamW<I> {
             let mut momentum =
                 AdaptiveMomentumState::new(time, moment("moment_1")?, moment("moment_2")?);
             momentum.max_moment_2 = None;
-            self.state.insert(info.id, AdamWState::new(momentum));
+            state.insert(info.id, AdamWState::new(momentum));
         }
-        Ok(())
+        if let Some((name, _)) = tensors.pop_first() {
+            return Err(CoreError::Tensor {
+                name,
+                message: "belongs to no parameter that was updated".into(),
+            });
+        }
+        Ok(Self {
+            state,
+            ..self.clone()
+        })
     }
 }

@@ -1,8 +1,9 @@
 //! Everything the next step depends on, in one folder: `state.safetensors` and `state.json`.
 
+use super::atomic::{replace_folder, surviving};
 use super::tensors::{broken, read_tensors, write_tensors};
-use super::{AdamW, Source, Trainer, write_atomically};
-use crate::{CoreError, Feedback, LearnerOf, MetaGradient, On, export, import};
+use super::{Source, Trainer, write_atomically};
+use crate::{CoreError, DesignerOf, Feedback, LearnerOf, MetaGradient, On, export, import};
 use burn::backend::Autodiff;
 use burn::tensor::{TensorData, backend::Backend};
 use serde::{Deserialize, Serialize};
@@ -65,82 +66,96 @@ where
         let json = serde_json::to_vec_pretty(&state)
             .map_err(|error| broken(&folder.join(STATE), error))?;
 
-        // Written beside its place and renamed, so that a folder with this name is complete.
-        let name = folder.file_name().unwrap_or_default().to_string_lossy();
-        let staging = folder.with_file_name(format!(".{name}.tmp"));
-        if staging.exists() {
-            std::fs::remove_dir_all(&staging).map_err(CoreError::io(&staging))?;
-        }
-        write_tensors(&staging.join(TENSORS), tensors)?;
-        write_atomically(&staging.join(STATE), &json)?;
-        if folder.exists() {
-            std::fs::remove_dir_all(folder).map_err(CoreError::io(folder))?;
-        }
-        std::fs::rename(&staging, folder).map_err(CoreError::io(folder))
+        replace_folder(folder, |staging| {
+            write_tensors(&staging.join(TENSORS), tensors)?;
+            write_atomically(&staging.join(STATE), &json)
+        })
     }
 
-    /// Puts a saved state back.
+    /// Puts a saved state back, all of it or nothing.
     ///
     /// # Errors
-    /// A file that cannot be read, another run's fingerprint, tensors that do not fit.
+    /// A file that cannot be read, another run's fingerprint, tensors or states that do not fit.
     pub fn load(
         &mut self,
         folder: &Path,
         fingerprint: &str,
         device: &I::Device,
     ) -> Result<(), CoreError> {
-        let path = folder.join(STATE);
-        let json = std::fs::read(&path).map_err(CoreError::io(&path))?;
-        let state: State = serde_json::from_slice(&json).map_err(|error| broken(&path, error))?;
+        let folder = surviving(folder);
+        let state_path = folder.join(STATE);
+        let json = std::fs::read(&state_path).map_err(CoreError::io(&state_path))?;
+        let state: State =
+            serde_json::from_slice(&json).map_err(|error| broken(&state_path, error))?;
         if state.fingerprint != fingerprint {
-            return Err(CoreError::Checkpoint {
-                path,
-                message: "was made with another config or other data".into(),
-            });
+            return Err(broken(
+                &state_path,
+                "was made with another config or other data",
+            ));
         }
         let path = folder.join(TENSORS);
         let mut groups = read_groups(&path)?;
         let mut take = |prefix: &str| groups.remove(prefix).unwrap_or_default();
-        let in_file = |error: CoreError| broken(&path, error);
+        let within = |part: &'static str| {
+            let path = &path;
+            move |error: CoreError| broken(path, format!("{part}: {error}"))
+        };
 
         let learner: LearnerOf<T, I> =
-            import(self.learner.clone(), take("learner")).map_err(in_file)?;
-        let designer = import(self.designer.clone(), take("designer")).map_err(in_file)?;
-        restore(
-            &mut self.learner_optimiser,
-            &learner,
-            take("learner_optimiser"),
-            &state.learner_updates,
-            device,
-        )
-        .map_err(in_file)?;
-        restore(
-            &mut self.designer_optimiser,
-            &designer,
-            take("designer_optimiser"),
-            &state.designer_updates,
-            device,
-        )
-        .map_err(in_file)?;
-        self.source.restore(state.source)?;
-        self.feedback.restore(state.feedback)?;
-        self.meta.restore(state.meta)?;
+            import(self.learner.clone(), take("learner")).map_err(within("learner"))?;
+        let designer: DesignerOf<T, I> =
+            import(self.designer.clone(), take("designer")).map_err(within("designer"))?;
+        let part = "learner_optimiser";
+        let learner_optimiser = self
+            .learner_optimiser
+            .import(&learner, take(part), &state.learner_updates, device)
+            .map_err(within(part))?;
+        let part = "designer_optimiser";
+        let designer_optimiser = self
+            .designer_optimiser
+            .import(&designer, take(part), &state.designer_updates, device)
+            .map_err(within(part))?;
+        if let Some((part, _)) = groups.pop_first() {
+            return Err(broken(&path, format!("`{part}` is no part of a run")));
+        }
+        self.restore_parts(&state_path, [state.source, state.feedback, state.meta])?;
         self.learner = learner;
         self.designer = designer;
+        self.learner_optimiser = learner_optimiser;
+        self.designer_optimiser = designer_optimiser;
         self.step = state.step;
         self.tokens = state.tokens;
         Ok(())
     }
-}
 
-fn restore<I: Backend, M: burn::module::Module<I>>(
-    optimiser: &mut AdamW<I>,
-    module: &M,
-    mut tensors: BTreeMap<String, TensorData>,
-    updates: &BTreeMap<String, usize>,
-    device: &I::Device,
-) -> Result<(), CoreError> {
-    optimiser.import(module, &mut tensors, updates, device)
+    /// The parts that are not tensors; if one refuses its state, all are put back as they were.
+    fn restore_parts(
+        &mut self,
+        path: &Path,
+        [source, feedback, meta]: [serde_json::Value; 3],
+    ) -> Result<(), CoreError> {
+        let before = [
+            self.source.state(),
+            self.feedback.state(),
+            self.meta.state(),
+        ];
+        let within =
+            |part: &'static str| move |error: CoreError| broken(path, format!("{part}: {error}"));
+        let result = self
+            .source
+            .restore(source)
+            .map_err(within("source"))
+            .and_then(|()| self.feedback.restore(feedback).map_err(within("feedback")))
+            .and_then(|()| self.meta.restore(meta).map_err(within("meta")));
+        if result.is_err() {
+            // Their own states of a moment ago, which they cannot but accept.
+            let [source, feedback, meta] = before;
+            let _ = self.source.restore(source);
+            let _ = self.feedback.restore(feedback);
+            let _ = self.meta.restore(meta);
+        }
+        result
+    }
 }
 
 /// Tensors by the part of their name before `/`.

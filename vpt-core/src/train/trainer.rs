@@ -187,9 +187,20 @@ where
     /// Lines 3–8 of Algorithm 1.
     ///
     /// # Errors
-    /// Data that cannot be read, or a loss or gradient that is not finite; the state is then that
-    /// before the step, the stream's position aside.
+    /// Data that cannot be read, or a loss, V or gradient that is not finite. θ, φ and both
+    /// optimisers are then those before the step; the streams have moved on.
     pub fn step(&mut self) -> Result<StepReport, CoreError> {
+        // Handles, no copies. θ and its optimiser move last, when nothing can fail any more.
+        let due = self.config.cadence.values(self.step);
+        let before = due.then(|| (self.designer.clone(), self.designer_optimiser.clone()));
+        let result = self.try_step();
+        if let (Err(_), Some(before)) = (&result, before) {
+            (self.designer, self.designer_optimiser) = before;
+        }
+        result
+    }
+
+    fn try_step(&mut self) -> Result<StepReport, CoreError> {
         let start = Instant::now();
         let data = self.source.next_step()?;
         let learner: LearnerOf<T, Autodiff<I>> = trainable(&self.learner);
@@ -247,7 +258,7 @@ where
                 None => gradient,
             });
         }
-        self.require_finite(loss, "the pretraining loss")?;
+        require_finite(self.step, loss, "the pretraining loss")?;
         let mut gradient_norm = 0.0;
         let mut value = None;
         if let Some(gradient) = total {
@@ -255,7 +266,7 @@ where
                 .map(|valued| self.value_report(valued, gradient.as_vector()))
                 .transpose()?;
             let (gradient, norm) = gradient.clipped(self.config.clip);
-            self.require_finite(norm, "the learner's gradient")?;
+            require_finite(self.step, norm, "the learner's gradient")?;
             gradient_norm = norm;
             let rate = self.config.schedule.rate(self.step);
             let learner = self.learner.clone();
@@ -319,6 +330,7 @@ where
             meta,
             designer_optimiser,
             config,
+            step,
             ..
         } = self;
         let mut probes = Vec::with_capacity(batches.len());
@@ -357,7 +369,10 @@ where
                 first = value;
             }
             last = value;
+            require_finite(*step, value, "V")?;
             if let Some(descent) = descent {
+                let norm = descent.as_vector().norm();
+                require_finite(*step, norm, "the designer's gradient")?;
                 *designer =
                     designer_optimiser.step(config.designer_rate, designer.clone(), &descent);
             }
@@ -367,7 +382,6 @@ where
             .zip(&probes)
             .map(|(reference, probe)| meta.inform(task, reference, probe, scale))
             .collect();
-        self.require_finite(last, "V")?;
         Ok(Valued {
             direction,
             references,
@@ -442,15 +456,12 @@ where
             elapsed: valued.elapsed,
         })
     }
+}
 
-    fn require_finite(&self, figure: f64, what: &'static str) -> Result<(), CoreError> {
-        if figure.is_finite() {
-            Ok(())
-        } else {
-            Err(CoreError::NotFinite {
-                step: self.step,
-                what,
-            })
-        }
+fn require_finite(step: usize, figure: f64, what: &'static str) -> Result<(), CoreError> {
+    if figure.is_finite() {
+        Ok(())
+    } else {
+        Err(CoreError::NotFinite { step, what })
     }
 }

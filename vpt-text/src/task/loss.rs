@@ -4,7 +4,7 @@ use super::vocabulary::{CHUNK_LOGITS, log_probabilities};
 use super::{Candidates, Hidden, SoftTarget, SoftTargets, Text, TextBatch};
 use burn::backend::Autodiff;
 use burn::tensor::{Tensor, backend::Backend};
-use vpt_core::{FirstOrderLoss, LinearLoss, Loss, PredictiveLoss, TargetFn};
+use vpt_core::{FirstOrderLoss, LinearLoss, Loss, PredictiveLoss, TargetFn, ValueMoments};
 
 /// L_pre = Σ_t w_t (lse_t − Σ_k q_tk z_tk) (eq. 5 with a soft target).
 pub struct SoftCrossEntropy;
@@ -94,17 +94,15 @@ impl LinearLoss<Text, SoftTargets> for SoftCrossEntropy {
     }
 
     /// Of c over the candidates of the batch; over all slots where there are none.
-    fn value_variance<B: Backend>(
+    fn value_moments<B: Backend>(
         &self,
         values: &Tensor<B, 2>,
         reference: &Candidates<B>,
-    ) -> Tensor<B, 1> {
-        let spread = match reference.count() {
+    ) -> ValueMoments {
+        ValueMoments::of(match reference.count() {
             0 => values.clone(),
             _ => reference.without_label(values),
-        };
-        let centred = spread.clone() - spread.mean().unsqueeze();
-        (centred.clone() * centred).mean()
+        })
     }
 
     fn inform<B: Backend>(

@@ -1,0 +1,10 @@
+mod estimators;
+mod feedback;
+mod isolation;
+mod optimiser;
+mod refusal;
+mod resume;
+mod theory;
+mod third_modality;
+mod toy;
+mod traps;
