@@ -112,16 +112,20 @@ impl SoftTargets {
 }
 
 fn one_hot<B: Backend>(reference: &Candidates<B>) -> SoftTarget<B> {
-    let zeros = reference.log_p.zeros_like();
-    let label = zeros.clone().narrow(1, 0, 1).add_scalar(1.0);
-    let q = match reference.count() {
-        0 => label.clone(),
-        k => Tensor::cat(vec![label.clone(), zeros.narrow(1, 1, k)], 1),
+    let [n, slots] = reference.log_p.dims();
+    // Said in full: what is cut from nothing has the device's default type.
+    let options = (&reference.log_p.device(), reference.log_p.dtype());
+    let zeros = |columns: usize| Tensor::<B, 2>::zeros([n, columns], options);
+    let label = zeros(1).add_scalar(1.0);
+    let q = match (n, reference.count()) {
+        (0, _) => zeros(slots),
+        (_, 0) => label,
+        (_, k) => Tensor::cat(vec![label, zeros(k)], 1),
     };
     SoftTarget {
         ids: reference.ids.clone(),
         q,
-        alpha: label.zeros_like(),
+        alpha: zeros(1),
         log_p: None,
         gate: None,
     }
@@ -152,18 +156,24 @@ impl TargetFn<Text> for SoftTargets {
         let pass = pass(&hidden, &head, &views.weights, self.top_k, CHUNK_LOGITS);
         let labels = views.labels.clone();
         let rows = head.select(0, labels.clone());
+        let options = (&hidden.device(), hidden.dtype());
         let label_logit = (hidden * rows).sum_dim(1);
         let sums = pass.log_sum_exp.clone().reshape([n, 1]);
         let labels = labels.reshape([n, 1]);
-        let (ids, logits) = match self.top_k {
-            0 => (labels, label_logit),
+        let (ids, log_p) = match (n, self.top_k) {
+            // `cat` forgets the type where there is nothing to put together.
+            (0, k) => (
+                Tensor::zeros([0, 1 + k], options.0),
+                Tensor::zeros([0, 1 + k], options),
+            ),
+            (_, 0) => (labels, label_logit - sums),
             _ => (
                 Tensor::cat(vec![labels, pass.ids], 1),
-                Tensor::cat(vec![label_logit, pass.logits], 1),
+                Tensor::cat(vec![label_logit, pass.logits], 1) - sums,
             ),
         };
         Candidates {
-            log_p: logits - sums,
+            log_p,
             ids,
             log_sum_exp: pass.log_sum_exp,
             expected: pass.expected,
@@ -180,6 +190,9 @@ impl TargetFn<Text> for SoftTargets {
         views: &TextBatch<B>,
         reference: &Candidates<B>,
     ) -> SoftTarget<B> {
+        if reference.is_empty() {
+            return one_hot(reference);
+        }
         let learner = || log_softmax(reference.without_label(&reference.log_p), 1);
         match (self.rule, designer) {
             (TargetRule::OneHot, _) | (TargetRule::Learned { .. }, None) => one_hot(reference),
@@ -271,6 +284,9 @@ impl TargetFn<Text> for SoftTargets {
         views: &TextBatch<B>,
         reference: &Candidates<B>,
     ) -> Vec<(&'static str, f64)> {
+        if reference.is_empty() {
+            return vec![];
+        }
         let [n, _] = target.q.dims();
         let mean = |column: Tensor<B, 2>| -> f64 {
             let sum = (column.reshape([n]) * views.weights.clone()).sum();
@@ -308,8 +324,8 @@ fn divergence<B: Backend>(log_p: &Tensor<B, 2>, reference: &Candidates<B>) -> Te
 
 /// The entropy of q in nats, a label among the candidates counted once. `[n, 1]`
 fn entropy<B: Backend>(target: &SoftTarget<B>, reference: &Candidates<B>) -> Tensor<B, 2> {
-    let ([n, _], k) = (target.q.dims(), reference.count());
-    let label = target.ids.clone().narrow(1, 0, 1).expand([n, k]);
+    let k = reference.count();
+    let label = target.ids.clone().narrow(1, 0, 1).expand([-1, k as i64]);
     let same = target.ids.clone().narrow(1, 1, k).equal(label);
     let candidates = target.q.clone().narrow(1, 1, k);
     let joined = target.q.clone().narrow(1, 0, 1)
