@@ -6,8 +6,9 @@ use thiserror::Error;
 /// The two texts of a document, with `{problem}` and `{solution}` in them.
 ///
 /// The default is A.1's `Question: {problem}\n Answer: {solution}`, cut so that the space after
-/// the colon belongs to the answer, and without the space that A.1 prints after the line break
-/// (protocol note 5.5). Braces are doubled to be taken as they are: `\boxed{{ }}`.
+/// the colon belongs to the answer, and without the space that A.1 prints after the line break:
+/// prompt and answer are tokenised apart, and most tokenizers write a space with the word that
+/// follows it. Braces are doubled to be taken as they are: `\boxed{{ }}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     prompt: Vec<Piece>,

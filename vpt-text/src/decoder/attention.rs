@@ -3,9 +3,9 @@
 use super::cache::LayerCache;
 use super::config::DecoderConfig;
 use super::layers::{Linear, narrow, widen};
-use super::rope::Rotation;
+use super::model::DecoderInput;
+use super::rope::{Rotary, Rotation};
 use burn::module::Module;
-use burn::tensor::activation::softmax;
 use burn::tensor::{FloatDType, Int, Tensor, backend::Backend};
 
 /// Added to a score that must not count: after the softmax its weight is exactly 0.
@@ -15,20 +15,41 @@ const MASKED: f64 = -1e30;
 #[derive(Clone, Debug)]
 pub(crate) struct Context<B: Backend> {
     pub(crate) rotation: Rotation<B>,
-    /// 0 where attention is allowed, −1e30 elsewhere, `[batch, 1, seq, seen]`.
-    pub(crate) mask: Tensor<B, 4>,
+    /// 0 where attention is allowed, −1e30 elsewhere, `[1, batch · group · seq · seen]`: one row,
+    /// added to the scores of every key/value head.
+    pub(crate) mask: Tensor<B, 2>,
+}
+
+impl<B: Backend> Context<B> {
+    /// Of `input`, whose tokens are the last of those in the documents `seen`, in the type of
+    /// `like`.
+    ///
+    /// # Shapes
+    /// input `[batch, seq]`, documents `[batch, seen]`
+    pub(crate) fn new<const D: usize>(
+        rotary: &Rotary<B>,
+        input: &DecoderInput<B>,
+        seen: &Tensor<B, 2, Int>,
+        like: &Tensor<B, D>,
+    ) -> Self {
+        Self {
+            rotation: rotary.at(&input.positions, like),
+            mask: document_mask(&input.documents, seen, rotary.group(), like),
+        }
+    }
 }
 
 /// The mask of queries against keys: query i sees key j iff j is not later and both are in the
 /// same document. The queries are the last of the keys.
 ///
 /// # Shapes
-/// queries `[batch, seq]`, keys `[batch, seen]`, result `[batch, 1, seq, seen]`
-pub(crate) fn document_mask<B: Backend, const D: usize>(
+/// queries `[batch, seq]`, keys `[batch, seen]`, result `[1, batch · group · seq · seen]`
+fn document_mask<B: Backend, const D: usize>(
     queries: &Tensor<B, 2, Int>,
     keys: &Tensor<B, 2, Int>,
+    group: usize,
     like: &Tensor<B, D>,
-) -> Tensor<B, 4> {
+) -> Tensor<B, 2> {
     let ([batch, seq], [_, seen]) = (queries.dims(), keys.dims());
     let device = queries.device();
     let index = |from: usize| Tensor::<B, 1, Int>::arange(from as i64..seen as i64, &device);
@@ -56,7 +77,9 @@ pub(crate) fn document_mask<B: Backend, const D: usize>(
     let zeros = Tensor::<B, 3>::zeros([batch, seq, seen], &device).cast(dtype);
     zeros
         .mask_fill(later.bool_or(elsewhere), MASKED)
-        .unsqueeze_dim(1)
+        .reshape([batch, 1, seq * seen])
+        .expand([batch, group, seq * seen])
+        .reshape([1, batch * group * seq * seen])
 }
 
 /// Grouped-query attention: query head h reads key/value head h / (heads / kv heads).
@@ -103,34 +126,42 @@ impl<B: Backend> SelfAttention<B> {
     ) -> Tensor<B, 3> {
         let [batch, seq, _] = x.dims();
         let (heads, kv, width) = (self.heads, self.kv_heads, self.head_dim);
-        let split = |x: Tensor<B, 3>, heads| x.reshape([batch, seq, heads, width]);
-        let turn = |x| context.rotation.turn(x);
+        let group = heads / kv;
+        let split = |x: Tensor<B, 3>| x.reshape([batch, seq, kv, width]).swap_dims(1, 2);
 
-        let q = turn(split(self.q_proj.forward(x.clone()), heads)).swap_dims(1, 2);
-        let k = turn(split(self.k_proj.forward(x.clone()), kv)).swap_dims(1, 2);
-        let v = split(self.v_proj.forward(x), kv).swap_dims(1, 2);
+        let q = context
+            .rotation
+            .turn_queries(self.q_proj.forward(x.clone()));
+        let k = split(context.rotation.turn_keys(self.k_proj.forward(x.clone())));
+        let v = split(self.v_proj.forward(x));
         let (k, v) = match cache {
             Some(cache) => cache.append(k, v),
             None => (k, v),
         };
         let seen = k.dims()[2];
 
-        // The query heads of one group are stacked as more rows against their shared keys:
-        // nothing is repeated (burn's `repeat_dim` has a wrong gradient, and copies).
-        let stack = |x: Tensor<B, 4>, width| match heads == kv {
-            true => x,
-            false => x.reshape([batch, kv, heads / kv * seq, width]),
-        };
-        let unstack = |x: Tensor<B, 4>, width| match heads == kv {
-            true => x,
-            false => x.reshape([batch, heads, seq, width]),
-        };
-        let q = stack(q.mul_scalar((width as f64).powf(-0.5)), width);
+        // Key/value heads come first, so that the mask is one row that all of them share, and the
+        // query heads of one group are stacked as more rows against their keys: nothing is
+        // repeated (burn's `repeat_dim` has a wrong gradient, and copies).
+        let (k, v) = (k.swap_dims(0, 1), v.swap_dims(0, 1));
+        let q = q
+            .mul_scalar((width as f64).powf(-0.5))
+            .reshape([batch, seq, kv, group, width])
+            .permute([2, 0, 3, 1, 4])
+            .reshape([kv, batch, group * seq, width]);
         let dtype = q.dtype();
-        let scores = widen(unstack(q.matmul(k.swap_dims(2, 3)), seen)) + context.mask.clone();
-        let weights = stack(narrow(softmax(scores, 3), dtype), seen);
-        let mixed = unstack(weights.matmul(v), width).swap_dims(1, 2);
-        self.o_proj
-            .forward(mixed.reshape([batch, seq, heads * width]))
+        let scores = widen(q.matmul(k.swap_dims(2, 3))).reshape([kv, batch * group * seq * seen])
+            + context.mask.clone();
+        let scores = scores.reshape([kv, batch, group * seq, seen]);
+        // The softmax divides last, after the product with the values, where rows are shorter.
+        let top = scores.clone().detach().max_dim(3);
+        let weights = (scores - top).exp();
+        let total = narrow(weights.clone().sum_dim(3), dtype);
+        let mixed = narrow(weights, dtype).matmul(v) * total.recip();
+        let mixed = mixed
+            .reshape([kv, batch, group, seq, width])
+            .permute([1, 3, 0, 2, 4])
+            .reshape([batch, seq, heads * width]);
+        self.o_proj.forward(mixed)
     }
 }

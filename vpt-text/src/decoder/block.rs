@@ -37,7 +37,7 @@ impl<B: Backend> Mlp<B> {
     }
 }
 
-/// h = x + Attn(RMS(x)); h + MLP(RMS(h)) (protocols §5.3).
+/// h = x + Attn(RMS(x)); h + MLP(RMS(h)).
 #[derive(Module, Debug)]
 pub struct Block<B: Backend> {
     /// Norm before attention.

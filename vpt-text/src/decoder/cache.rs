@@ -1,6 +1,6 @@
 //! Keys and values of the tokens seen so far, so that generation runs each token once.
 
-use super::attention::{Context, document_mask};
+use super::attention::Context;
 use super::model::{Decoder, DecoderInput};
 use burn::tensor::{Int, Tensor, backend::Backend};
 
@@ -83,10 +83,7 @@ impl<B: Backend> Decoder<B> {
             Some(seen) => Tensor::cat(vec![seen, input.documents.clone()], 1),
             None => input.documents.clone(),
         };
-        let context = Context {
-            rotation: self.rotary.at(&input.positions, &x),
-            mask: document_mask(&input.documents, &documents, &x),
-        };
+        let context = Context::new(&self.rotary, input, &documents, &x);
         cache.documents = Some(documents);
         let layers = self.layers.iter().zip(&mut cache.layers);
         let x = layers.fold(x, |x, (block, cache)| {

@@ -1,4 +1,4 @@
-//! `config.json`, as Transformers 4 and 5 write it (protocols §5.1).
+//! `config.json`, as Transformers 4 and 5 write it.
 
 use super::config::{ConfigError, DecoderConfig, ModelType, invalid};
 use serde::de::DeserializeOwned;

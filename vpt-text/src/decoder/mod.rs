@@ -36,4 +36,4 @@ pub use rope::Rotary;
 pub use weights::{CheckpointError, LoadNotes, LoadOptions};
 
 pub(crate) use model::{context, run};
-pub(crate) use params::fill;
+pub(crate) use params::{fill, float_options};

@@ -1,6 +1,6 @@
 //! The decoder itself.
 
-use super::attention::{Context, document_mask};
+use super::attention::Context;
 use super::block::Block;
 use super::config::{ConfigError, DecoderConfig};
 use super::layers::{Embedding, Linear, RmsNorm};
@@ -222,8 +222,5 @@ pub(crate) fn context<B: Backend>(
     input: &DecoderInput<B>,
     x: &Tensor<B, 3>,
 ) -> Context<B> {
-    Context {
-        rotation: rotary.at(&input.positions, x),
-        mask: document_mask(&input.documents, &input.documents, x),
-    }
+    Context::new(rotary, input, &input.documents, x)
 }

@@ -1,4 +1,4 @@
-//! Reading safetensors one tensor at a time: a file is never wholly in memory (protocols §5.4).
+//! Reading safetensors one tensor at a time: a file is never wholly in memory.
 
 use super::weights::CheckpointError;
 use burn::tensor::{bf16, f16};

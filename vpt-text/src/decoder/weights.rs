@@ -106,7 +106,7 @@ impl CheckpointError {
 #[derive(Clone, Debug, Default)]
 pub struct LoadOptions {
     /// Overrides `tie_word_embeddings`. Qwen1.5-0.5B, say, declares a tied head and stores one
-    /// too (protocols §5.2): `Some(false)` uses the stored one.
+    /// too: `Some(false)` uses the stored one.
     pub tie_word_embeddings: Option<bool>,
 }
 

@@ -181,8 +181,8 @@ mod tests {
     use super::{final_answer as answer, *};
     use proptest::prelude::*;
 
-    /// The strings of protocol note 1.6. Where the cascade differs from lm-eval's filters, it does
-    /// so on purpose.
+    /// Strings on which extractors are known to disagree. Where the cascade differs from lm-eval's
+    /// filters, it does so on purpose.
     #[test]
     fn tricky_strings() {
         let cases = [

@@ -408,7 +408,8 @@ fn trainer<I: Backend>(
             device,
         )
     });
-    let scaled = config.designer.form == DesignerForm::Stabilised;
+    let scaled = config.designer.form == DesignerForm::Stabilised
+        || matches!(config.method, Method::Oracle | Method::OracleHard);
     let (train, designing) = (&config.train, &config.designer);
     let schedule = TrainerConfig {
         cadence: cadence(config),

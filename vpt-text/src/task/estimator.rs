@@ -5,7 +5,7 @@ use crate::config::EstimatorKind;
 use burn::tensor::backend::Backend;
 use vpt_core::{
     CentralDifference, CoreError, DifferenceStep, EntryValues, GradVector, LinearTarget,
-    MetaEstimate, MetaGradient, Nested, Point, Stateful, from_state, to_state,
+    MetaEstimate, MetaGradient, Nested, Point, Stateful, ValueMoments, from_state, to_state,
 };
 
 /// One of the estimators. Token values are measured for all of them: σ, the log and the oracle
@@ -20,6 +20,21 @@ pub struct TextEstimator {
 pub struct TextProbe<I: Backend> {
     values: EntryValues<I>,
     epsilon: Option<f64>,
+}
+
+impl<I: Backend> TextProbe<I> {
+    /// Of a micro-batch in which nothing is asked: no value moves, whatever the step.
+    fn of_nothing(reference: &Candidates<I>) -> Self {
+        let values = EntryValues {
+            values: reference.log_p.zeros_like(),
+            moments: ValueMoments::default(),
+            epsilon: 1.0,
+        };
+        Self {
+            epsilon: Some(values.epsilon),
+            values,
+        }
+    }
 }
 
 impl TextEstimator {
@@ -37,6 +52,9 @@ impl<I: Backend> MetaGradient<TextTask, I> for TextEstimator {
     type Probe = TextProbe<I>;
 
     fn probe(&mut self, at: &Point<'_, TextTask, I>, direction: &GradVector<I>) -> TextProbe<I> {
+        if at.reference.is_empty() {
+            return TextProbe::of_nothing(at.reference);
+        }
         let values = self.values.probe(at, direction);
         let epsilon = match self.kind {
             EstimatorKind::Central => Some(self.central.probe(at, direction)),

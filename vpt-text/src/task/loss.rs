@@ -1,6 +1,6 @@
 //! ℓ for language: cross-entropy to a sparse soft target, which is linear in the target.
 
-use super::vocabulary::log_probabilities;
+use super::vocabulary::{CHUNK_LOGITS, log_probabilities};
 use super::{Candidates, Hidden, SoftTarget, SoftTargets, Text, TextBatch};
 use burn::backend::Autodiff;
 use burn::tensor::{Tensor, backend::Backend};
@@ -17,7 +17,12 @@ impl PredictiveLoss<Text, SoftTargets> for SoftCrossEntropy {
         target: &SoftTarget<B>,
         views: &TextBatch<B>,
     ) -> Loss<B> {
-        let log_p = log_probabilities(&prediction.hidden, &prediction.head, &target.ids);
+        let log_p = log_probabilities(
+            &prediction.hidden,
+            &prediction.head,
+            &target.ids,
+            CHUNK_LOGITS,
+        );
         let [n, _] = log_p.dims();
         let entries = (log_p * target.q.clone()).sum_dim(1).neg().reshape([n]);
         Loss {
@@ -70,7 +75,13 @@ impl LinearLoss<Text, SoftTargets> for SoftCrossEntropy {
         _: &TextBatch<B>,
         reference: &Candidates<B>,
     ) -> Tensor<B, 2> {
-        log_probabilities(&prediction.hidden, &prediction.head, &reference.ids).neg()
+        log_probabilities(
+            &prediction.hidden,
+            &prediction.head,
+            &reference.ids,
+            CHUNK_LOGITS,
+        )
+        .neg()
     }
 
     fn target_weights<B: Backend>(
@@ -100,8 +111,8 @@ impl LinearLoss<Text, SoftTargets> for SoftCrossEntropy {
         values: Tensor<B, 2>,
         scale: f64,
     ) -> Candidates<B> {
-        let one = reference.log_sum_exp.clone().narrow(0, 0, 1).ones_like();
-        reference.scale = Some(one.mul_scalar(scale));
+        let options = (&values.device(), values.dtype());
+        reference.scale = Some(Tensor::full([1], scale, options));
         reference.values = Some(values);
         reference
     }

@@ -34,6 +34,11 @@ impl<B: Backend> Candidates<B> {
         self.ids.dims()[1] - 1
     }
 
+    /// Whether no position is asked about. Backends disagree on what reductions over nothing are.
+    pub fn is_empty(&self) -> bool {
+        self.ids.dims()[0] == 0
+    }
+
     /// The columns of the candidates, the label's left out. `[n, 1 + k] → [n, k]`
     pub(super) fn without_label(&self, slots: &Tensor<B, 2>) -> Tensor<B, 2> {
         slots.clone().narrow(1, 1, self.count())

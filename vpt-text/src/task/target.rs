@@ -1,9 +1,9 @@
 //! τ for language: which distribution the learner is asked to match at each position.
 
-use super::vocabulary::pass;
+use super::vocabulary::{CHUNK_LOGITS, pass};
 use super::{Candidates, Hidden, Proposal, SoftTargetDesigner, Text, TextBatch};
 use crate::config::DesignerForm;
-use burn::tensor::activation::{log_softmax, softmax};
+use burn::tensor::activation::log_softmax;
 use burn::tensor::{Tensor, backend::Backend};
 use vpt_core::TargetFn;
 
@@ -112,18 +112,20 @@ impl SoftTargets {
 }
 
 fn one_hot<B: Backend>(reference: &Candidates<B>) -> SoftTarget<B> {
-    let zeros = reference.log_p.zeros_like();
-    let [n, _] = zeros.dims();
-    let label = zeros.clone().narrow(1, 0, 1).add_scalar(1.0);
-    let q = match reference.count() {
-        0 => label.clone(),
-        k => Tensor::cat(vec![label.clone(), zeros.narrow(1, 1, k)], 1),
+    let [n, slots] = reference.log_p.dims();
+    // Said in full: what is cut from nothing has the device's default type.
+    let options = (&reference.log_p.device(), reference.log_p.dtype());
+    let zeros = |columns: usize| Tensor::<B, 2>::zeros([n, columns], options);
+    let label = zeros(1).add_scalar(1.0);
+    let q = match (n, reference.count()) {
+        (0, _) => zeros(slots),
+        (_, 0) => label,
+        (_, k) => Tensor::cat(vec![label, zeros(k)], 1),
     };
-    debug_assert_eq!(q.dims()[0], n);
     SoftTarget {
         ids: reference.ids.clone(),
         q,
-        alpha: label.zeros_like(),
+        alpha: zeros(1),
         log_p: None,
         gate: None,
     }
@@ -134,9 +136,9 @@ fn share<B: Backend>(p: Tensor<B, 2>, of: Tensor<B, 2>) -> Tensor<B, 2> {
     (p * of).sum_dim(1)
 }
 
-/// log(1/(1 + e^(−x))) without overflow on either side, whatever the float type.
+/// 1/(1 + e^(−x)), in the type of `x`: burn's own passes through f32 on some backends. Beyond ±30
+/// it is held, and its slope, below 1e-13 there, is zero: e^(−x) never overflows.
 fn sigmoid<B: Backend>(x: Tensor<B, 2>) -> Tensor<B, 2> {
-    // Burn's own passes through f32.
     x.clamp(-30.0, 30.0).neg().exp().add_scalar(1.0).recip()
 }
 
@@ -151,21 +153,27 @@ impl TargetFn<Text> for SoftTargets {
             embedding,
         } = prediction;
         let [n, _] = hidden.dims();
-        let pass = pass(&hidden, &head, &views.weights, self.top_k);
+        let pass = pass(&hidden, &head, &views.weights, self.top_k, CHUNK_LOGITS);
         let labels = views.labels.clone();
         let rows = head.select(0, labels.clone());
+        let options = (&hidden.device(), hidden.dtype());
         let label_logit = (hidden * rows).sum_dim(1);
         let sums = pass.log_sum_exp.clone().reshape([n, 1]);
         let labels = labels.reshape([n, 1]);
-        let (ids, logits) = match self.top_k {
-            0 => (labels, label_logit),
+        let (ids, log_p) = match (n, self.top_k) {
+            // `cat` forgets the type where there is nothing to put together.
+            (0, k) => (
+                Tensor::zeros([0, 1 + k], options.0),
+                Tensor::zeros([0, 1 + k], options),
+            ),
+            (_, 0) => (labels, label_logit - sums),
             _ => (
                 Tensor::cat(vec![labels, pass.ids], 1),
-                Tensor::cat(vec![label_logit, pass.logits], 1),
+                Tensor::cat(vec![label_logit, pass.logits], 1) - sums,
             ),
         };
         Candidates {
-            log_p: logits - sums,
+            log_p,
             ids,
             log_sum_exp: pass.log_sum_exp,
             expected: pass.expected,
@@ -182,6 +190,9 @@ impl TargetFn<Text> for SoftTargets {
         views: &TextBatch<B>,
         reference: &Candidates<B>,
     ) -> SoftTarget<B> {
+        if reference.is_empty() {
+            return one_hot(reference);
+        }
         let learner = || log_softmax(reference.without_label(&reference.log_p), 1);
         match (self.rule, designer) {
             (TargetRule::OneHot, _) | (TargetRule::Learned { .. }, None) => one_hot(reference),
@@ -273,6 +284,9 @@ impl TargetFn<Text> for SoftTargets {
         views: &TextBatch<B>,
         reference: &Candidates<B>,
     ) -> Vec<(&'static str, f64)> {
+        if reference.is_empty() {
+            return vec![];
+        }
         let [n, _] = target.q.dims();
         let mean = |column: Tensor<B, 2>| -> f64 {
             let sum = (column.reshape([n]) * views.weights.clone()).sum();
@@ -310,8 +324,8 @@ fn divergence<B: Backend>(log_p: &Tensor<B, 2>, reference: &Candidates<B>) -> Te
 
 /// The entropy of q in nats, a label among the candidates counted once. `[n, 1]`
 fn entropy<B: Backend>(target: &SoftTarget<B>, reference: &Candidates<B>) -> Tensor<B, 2> {
-    let ([n, _], k) = (target.q.dims(), reference.count());
-    let label = target.ids.clone().narrow(1, 0, 1).expand([n, k]);
+    let k = reference.count();
+    let label = target.ids.clone().narrow(1, 0, 1).expand([-1, k as i64]);
     let same = target.ids.clone().narrow(1, 1, k).equal(label);
     let candidates = target.q.clone().narrow(1, 1, k);
     let joined = target.q.clone().narrow(1, 0, 1)
@@ -321,12 +335,4 @@ fn entropy<B: Backend>(target: &SoftTarget<B>, reference: &Candidates<B>) -> Ten
             .sum_dim(1);
     let q = Tensor::cat(vec![joined, candidates.mask_fill(same, 0.0)], 1);
     (q.clone() * q.clamp_min(1e-30).log()).sum_dim(1).neg()
-}
-
-/// p over the candidates from scores, for those who read a proposal by itself. `[n, k]`
-impl<B: Backend> Proposal<B> {
-    /// softmax of the scores alone.
-    pub fn probabilities(&self) -> Tensor<B, 2> {
-        softmax(self.scores.clone(), 1)
-    }
 }

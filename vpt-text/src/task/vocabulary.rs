@@ -2,12 +2,13 @@
 
 use burn::tensor::{DType, Int, Tensor, TensorData, backend::Backend};
 
-/// Logits held at a time.
-const CHUNK_LOGITS: usize = 1 << 22;
+/// Logits held at a time: what every pass is given as `chunk` outside of tests.
+pub(super) const CHUNK_LOGITS: usize = 1 << 22;
 
-/// Runs `pass(start, length)` over chunks of `tokens` tokens for a vocabulary of `vocab`.
-fn chunks(tokens: usize, vocab: usize) -> impl Iterator<Item = (usize, usize)> {
-    let length = (CHUNK_LOGITS / vocab.max(1)).clamp(1, tokens.max(1));
+/// Start and length of each run of tokens that has at most `chunk` logits over a vocabulary of
+/// `vocab`, and at least one token.
+fn chunks(tokens: usize, vocab: usize, chunk: usize) -> impl Iterator<Item = (usize, usize)> {
+    let length = (chunk / vocab.max(1)).clamp(1, tokens.max(1));
     (0..tokens)
         .step_by(length)
         .map(move |start| (start, length.min(tokens - start)))
@@ -28,9 +29,13 @@ pub(super) fn log_probabilities<B: Backend>(
     hidden: &Tensor<B, 2>,
     head: &Tensor<B, 2>,
     ids: &Tensor<B, 2, Int>,
+    chunk: usize,
 ) -> Tensor<B, 2> {
     let ([n, _], [vocab, _], [_, slots]) = (hidden.dims(), head.dims(), ids.dims());
-    let parts: Vec<Tensor<B, 2>> = chunks(n, vocab)
+    if n == 0 {
+        return Tensor::zeros([0, slots], (&hidden.device(), hidden.dtype()));
+    }
+    let parts: Vec<Tensor<B, 2>> = chunks(n, vocab, chunk)
         .map(|(start, length)| {
             let logits = hidden
                 .clone()
@@ -42,9 +47,6 @@ pub(super) fn log_probabilities<B: Backend>(
             chosen - log_sum_exp(&logits).expand([length, slots])
         })
         .collect();
-    if parts.is_empty() {
-        return Tensor::zeros([0, slots], &hidden.device());
-    }
     Tensor::cat(parts, 0)
 }
 
@@ -63,9 +65,18 @@ pub fn label_scores<B: Backend>(
     head: &Tensor<B, 2>,
     labels: &Tensor<B, 1, Int>,
 ) -> LabelScores {
+    label_scores_in(hidden, head, labels, CHUNK_LOGITS)
+}
+
+fn label_scores_in<B: Backend>(
+    hidden: &Tensor<B, 2>,
+    head: &Tensor<B, 2>,
+    labels: &Tensor<B, 1, Int>,
+    chunk: usize,
+) -> LabelScores {
     let ([n, _], [vocab, _]) = (hidden.dims(), head.dims());
     let mut scores = LabelScores::default();
-    for (start, length) in chunks(n, vocab) {
+    for (start, length) in chunks(n, vocab, chunk) {
         let logits = hidden
             .clone()
             .narrow(0, start, length)
@@ -105,12 +116,23 @@ pub(super) fn pass<B: Backend>(
     head: &Tensor<B, 2>,
     weights: &Tensor<B, 1>,
     top_k: usize,
+    chunk: usize,
 ) -> Pass<B> {
     let ([n, width], [vocab, _]) = (hidden.dims(), head.dims());
     let device = hidden.device();
-    let mut head_gradient = Tensor::<B, 2>::zeros([vocab, width], &device).cast(hidden.dtype());
+    let zeros = |shape: [usize; 2]| Tensor::<B, 2>::zeros(shape, (&device, hidden.dtype()));
+    let mut head_gradient = zeros([vocab, width]);
+    if n == 0 {
+        return Pass {
+            ids: Tensor::zeros([0, top_k], &device),
+            logits: zeros([0, top_k]),
+            log_sum_exp: zeros([0, 1]).reshape([0]),
+            expected: zeros([0, width]),
+            head_gradient,
+        };
+    }
     let (mut ids, mut top, mut sums, mut expected) = (vec![], vec![], vec![], vec![]);
-    for (start, length) in chunks(n, vocab) {
+    for (start, length) in chunks(n, vocab, chunk) {
         let h = hidden.clone().narrow(0, start, length);
         let logits = h.clone().matmul(head.clone().transpose());
         let best = best_tokens(&logits, top_k);
@@ -128,18 +150,13 @@ pub(super) fn pass<B: Backend>(
         head_gradient = head_gradient + p.transpose().matmul(weighted);
         sums.push(sum);
     }
-    let none = || Tensor::<B, 2>::zeros([n, 0], &device).cast(hidden.dtype());
+    let (ids, logits) = match top_k {
+        0 => (Tensor::zeros([n, 0], &device), zeros([n, 0])),
+        _ => (Tensor::cat(ids, 0), Tensor::cat(top, 0)),
+    };
     Pass {
-        ids: if ids.is_empty() {
-            Tensor::zeros([n, 0], &device)
-        } else {
-            Tensor::cat(ids, 0)
-        },
-        logits: if top.is_empty() {
-            none()
-        } else {
-            Tensor::cat(top, 0)
-        },
+        ids,
+        logits,
         log_sum_exp: Tensor::cat(sums, 0).reshape([n]),
         expected: Tensor::cat(expected, 0),
         head_gradient,
@@ -185,6 +202,134 @@ fn scan<F: PartialOrd + Copy>(logits: &[F], vocab: usize, k: usize, ids: &mut Ve
 #[cfg(test)]
 mod tests {
     use super::*;
+    use burn::backend::{Autodiff, Flex, NdArray};
+    use proptest::prelude::*;
+    use rand::{Rng, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    const VOCAB: usize = 11;
+    const TOP_K: usize = 3;
+
+    struct Sample<B: Backend> {
+        hidden: Tensor<B, 2>,
+        head: Tensor<B, 2>,
+        weights: Tensor<B, 1>,
+        labels: Tensor<B, 1, Int>,
+    }
+
+    fn sample<B: Backend>(n: usize) -> Sample<B> {
+        let mut rng = ChaCha8Rng::seed_from_u64(5);
+        let device = Default::default();
+        let mut floats = |count: usize| -> Vec<f32> {
+            (0..count).map(|_| rng.random_range(-1.0..1.0)).collect()
+        };
+        Sample {
+            hidden: Tensor::from_data(TensorData::new(floats(n * 4), [n, 4]), &device),
+            head: Tensor::from_data(TensorData::new(floats(VOCAB * 4), [VOCAB, 4]), &device),
+            weights: Tensor::from_data(TensorData::new(floats(n), [n]), &device),
+            labels: Tensor::from_data(
+                TensorData::new((0..n as i64).map(|i| i % 7).collect::<Vec<_>>(), [n]),
+                &device,
+            ),
+        }
+    }
+
+    fn close<B: Backend, const D: usize>(found: Tensor<B, D>, expected: Tensor<B, D>) {
+        assert_eq!(found.dims(), expected.dims());
+        let pairs = found.into_data().iter::<f64>().collect::<Vec<_>>();
+        for (found, expected) in pairs.into_iter().zip(expected.into_data().iter::<f64>()) {
+            assert!((found - expected).abs() < 1e-6, "{found} {expected}");
+        }
+    }
+
+    fn any_chunk_gives_the_same<B: Backend>() {
+        let Sample {
+            hidden,
+            head,
+            weights,
+            labels,
+        } = sample::<Autodiff<B>>(7);
+        let (hidden, head) = (hidden.require_grad(), head.require_grad());
+        let plain = (hidden.clone().inner(), head.clone().inner());
+        let whole = pass(
+            &plain.0,
+            &plain.1,
+            &weights.clone().inner(),
+            TOP_K,
+            CHUNK_LOGITS,
+        );
+        let ids = Tensor::cat(
+            vec![labels.clone().reshape([7, 1]).inner(), whole.ids.clone()],
+            1,
+        );
+        let gradients = |chunk: usize| {
+            let lifted = Tensor::from_inner(ids.clone());
+            let log_p = log_probabilities(&hidden, &head, &lifted, chunk);
+            let grads = (log_p.clone() * log_p.clone()).sum().backward();
+            let found = [hidden.grad(&grads).unwrap(), head.grad(&grads).unwrap()];
+            (log_p.inner(), found)
+        };
+        let (log_p, [by_hidden, by_head]) = gradients(CHUNK_LOGITS);
+        let scores = label_scores(&plain.0, &plain.1, &labels.clone().inner());
+        // One token at a time, two and a rest of one, three and a rest of one.
+        for chunk in [1, 2 * VOCAB, 4 * VOCAB - 1] {
+            let part = pass(&plain.0, &plain.1, &weights.clone().inner(), TOP_K, chunk);
+            part.ids.into_data().assert_eq(&whole.ids.to_data(), true);
+            close(part.logits, whole.logits.clone());
+            close(part.log_sum_exp, whole.log_sum_exp.clone());
+            close(part.expected, whole.expected.clone());
+            close(part.head_gradient, whole.head_gradient.clone());
+            let (found, [h, w]) = gradients(chunk);
+            close(found, log_p.clone());
+            close(h, by_hidden.clone());
+            close(w, by_head.clone());
+            let found = label_scores_in(&plain.0, &plain.1, &labels.clone().inner(), chunk);
+            assert_eq!(found.is_top, scores.is_top);
+            let pairs = found.log_probability.iter().zip(&scores.log_probability);
+            pairs.for_each(|(a, b)| assert!((a - b).abs() < 1e-6));
+        }
+    }
+
+    #[test]
+    fn the_size_of_a_chunk_changes_nothing() {
+        any_chunk_gives_the_same::<Flex>();
+        any_chunk_gives_the_same::<NdArray<f32>>();
+    }
+
+    fn nothing_asked_gives_nothing<B: Backend>() {
+        let Sample {
+            hidden,
+            head,
+            weights,
+            labels,
+        } = sample::<B>(0);
+        for top_k in [0, TOP_K] {
+            let pass = pass(&hidden, &head, &weights, top_k, CHUNK_LOGITS);
+            assert_eq!(pass.ids.dims(), [0, top_k]);
+            assert_eq!(pass.logits.dims(), [0, top_k]);
+            assert_eq!(pass.log_sum_exp.dims(), [0]);
+            assert_eq!(pass.expected.dims(), [0, 4]);
+            close(pass.head_gradient, head.zeros_like());
+            let log_p = log_probabilities(&hidden, &head, &pass.ids, CHUNK_LOGITS);
+            assert_eq!(log_p.dims(), [0, top_k]);
+        }
+        let scores = label_scores(&hidden, &head, &labels);
+        assert!(scores.log_probability.is_empty() && scores.is_top.is_empty());
+    }
+
+    #[test]
+    fn a_batch_without_answer_tokens_passes() {
+        nothing_asked_gives_nothing::<Flex>();
+        nothing_asked_gives_nothing::<NdArray<f32>>();
+    }
+
+    #[test]
+    fn chunks_cover_every_token_once() {
+        let all: Vec<_> = chunks(10, CHUNK_LOGITS / 4, CHUNK_LOGITS).collect();
+        assert_eq!(all, [(0, 4), (4, 4), (8, 2)]);
+        assert_eq!(chunks(3, 5, 1).count(), 3, "a token at least");
+        assert_eq!(chunks(0, 5, CHUNK_LOGITS).count(), 0);
+    }
 
     #[test]
     fn scan_orders_by_logit_then_by_id() {
@@ -193,10 +338,23 @@ mod tests {
         assert_eq!(ids, [1, 3, 2, 2, 3, 1]);
     }
 
-    #[test]
-    fn chunks_cover_every_token_once() {
-        let all: Vec<_> = chunks(10, CHUNK_LOGITS / 4).collect();
-        assert_eq!(all, [(0, 4), (4, 4), (8, 2)]);
-        assert_eq!(chunks(0, 5).count(), 0);
+    proptest! {
+        /// Small integers as logits, so that ties are common.
+        #[test]
+        fn scan_is_a_stable_sort(
+            rows in proptest::collection::vec(proptest::collection::vec(-4i8..4, 9), 1..6),
+            k in 0usize..=9,
+        ) {
+            let logits: Vec<f32> = rows.concat().into_iter().map(f32::from).collect();
+            let mut found = vec![];
+            scan(&logits, 9, k, &mut found);
+            let sorted = rows.iter().flat_map(|row| {
+                let mut ids: Vec<i64> = (0..9).collect();
+                ids.sort_by_key(|&id| std::cmp::Reverse(row[id as usize]));
+                ids.truncate(k);
+                ids
+            });
+            prop_assert_eq!(found, sorted.collect::<Vec<_>>());
+        }
     }
 }

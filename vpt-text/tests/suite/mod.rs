@@ -1,2 +1,3 @@
 mod decoder;
 mod run;
+mod task;

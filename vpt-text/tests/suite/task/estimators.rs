@@ -1,0 +1,128 @@
+//! Three ways to ∇_φ V on a real learner with a real designer: one answer.
+
+use super::fixture::{Flex, NdArray64, PAPER, STABILISED, Setting, noise, relative, scalar, step};
+use burn::tensor::backend::Backend;
+use vpt_core::{
+    GradVector, LinearInTarget, MetaGradient, Nested, ParamSubset, PredictiveTask, entry_values,
+    value,
+};
+use vpt_text::config::EstimatorKind::{Central, Linear, Nested as NestedTapes};
+use vpt_text::task::TargetRule;
+
+const SUBSETS: [&str; 3] = ["all", "head", "last:1"];
+
+/// ∇ L_pre over S with the designer's targets.
+fn g_pre<B: Backend>(setting: &Setting<B>, subset: &ParamSubset) -> GradVector<B> {
+    let target = setting.target(&setting.reference());
+    setting
+        .pretraining(&target)
+        .0
+        .as_vector()
+        .restricted(subset)
+}
+
+/// g_down − λ·g_pre, scaled so that neither is lost beside the other.
+fn curved<B: Backend>(setting: &Setting<B>, subset: &ParamSubset) -> GradVector<B> {
+    let (g_down, g_pre) = (setting.direction(subset), g_pre(setting, subset));
+    let lambda = 0.5 * g_down.norm() / g_pre.norm();
+    g_down.add_scaled(&g_pre, -lambda)
+}
+
+fn estimators_agree<B: Backend>(rule: TargetRule, tied: bool, tolerance: f64) {
+    let setting = Setting::<B>::new(rule, tied);
+    for name in SUBSETS {
+        let subset = setting.subset(name);
+        for (along, steer) in [
+            ("g_down", setting.direction(&subset)),
+            ("g_down − λ g_pre", curved(&setting, &subset)),
+        ] {
+            let exact = setting.estimate(NestedTapes, &subset, &steer);
+            // V itself may nearly cancel.
+            let lengths = steer.norm() * g_pre(&setting, &subset).norm();
+            let expected = exact.descent.as_vector().to_vec();
+            for kind in [Linear, Central] {
+                let found = setting.estimate(kind, &subset, &steer);
+                let error = relative(&found.descent.as_vector().to_vec(), &expected);
+                let value = (found.value - exact.value).abs() / lengths;
+                println!("{name}, {along}, {kind:?}: gradient {error:.1e}, V {value:.1e}");
+                assert!(error < tolerance, "{name}, {along}, {kind:?}: {error}");
+                assert!(value < tolerance, "{name}, {along}, {kind:?}: V {value}");
+            }
+        }
+    }
+}
+
+#[test]
+fn linear_and_central_are_nested_tapes_in_f64() {
+    estimators_agree::<NdArray64>(STABILISED, true, 1e-6);
+    estimators_agree::<NdArray64>(PAPER, false, 1e-6);
+}
+
+#[test]
+fn linear_and_central_are_nested_tapes_in_f32() {
+    estimators_agree::<Flex>(STABILISED, true, 1e-3);
+    estimators_agree::<Flex>(PAPER, false, 1e-3);
+}
+
+#[test]
+fn nested_tapes_are_a_difference_in_the_designer() {
+    type B = NdArray64;
+    for rule in [STABILISED, PAPER] {
+        let mut setting = Setting::<B>::new(rule, true);
+        let subset = setting.subset("last:1");
+        let (steer, reference, scale) = (setting.direction(&subset), setting.reference(), 0.3);
+        let estimate = |setting: &Setting<B>| {
+            Nested.estimate(&setting.at(&reference, &subset), &steer, &(), scale)
+        };
+        // V/σ − R, which the descent direction climbs.
+        let objective = |setting: &Setting<B>| {
+            let target = setting.target(&reference);
+            let regulariser = setting
+                .task
+                .regulariser(&target, &setting.batch, &reference);
+            estimate(setting).value / scale - regulariser.map_or(0.0, scalar)
+        };
+        let descent = estimate(&setting).descent;
+        let along = noise(&setting.designer, 4);
+        let slope = -value::value(&along, descent.as_vector());
+        let (at, h) = (setting.designer.clone(), 1e-6);
+        let mut shifted = |by: f64| {
+            setting.designer = along.shift(at.clone(), by);
+            objective(&setting)
+        };
+        let difference = (shifted(h) - shifted(-h)) / (2.0 * h);
+        let error = (slope - difference).abs() / difference.abs();
+        assert!(error < 1e-6, "{rule:?}: {slope} {difference}");
+    }
+}
+
+fn value_has_three_faces<B: Backend>(tolerance: f64) {
+    let setting = Setting::<B>::new(STABILISED, true);
+    let reference = setting.reference();
+    let target = setting.target(&reference);
+    for name in SUBSETS {
+        let subset = setting.subset(name);
+        let g_down = setting.direction(&subset);
+        // Eq. 14 with the gradient that the learner descends, which is what is logged.
+        let g_pre = setting.learner_step(&target, &reference).0;
+        let g_pre = g_pre.as_vector().restricted(&subset);
+        let logged = value::value(&g_down, &g_pre);
+        let lengths = g_down.norm() * g_pre.norm();
+        // Σ w q c.
+        let at = setting.at(&reference, &subset);
+        let c = entry_values(&at, &g_down, &mut step::<B>()).values;
+        let weights = setting.task.target_weights(&target, &setting.batch);
+        let tokens = scalar((weights * c).sum());
+        let estimated = setting.estimate(Linear, &subset, &g_down).value;
+        for found in [tokens, estimated] {
+            let error = (found - logged).abs() / lengths;
+            assert!(error < tolerance, "{name}: {found} {logged}");
+        }
+    }
+}
+
+#[test]
+fn v_is_the_sum_of_the_values_of_tokens() {
+    value_has_three_faces::<NdArray64>(1e-5);
+    value_has_three_faces::<Flex>(3e-3);
+}

@@ -1,0 +1,9 @@
+mod designer;
+mod empty;
+mod estimators;
+mod fixture;
+mod golden;
+mod learner_loss;
+mod measures;
+mod packing;
+mod rules;
