@@ -126,3 +126,23 @@ fn v_is_the_sum_of_the_values_of_tokens() {
     value_has_three_faces::<NdArray64>(1e-5);
     value_has_three_faces::<Flex>(3e-3);
 }
+
+/// Steered along −g_down, the designer makes targets that are worth less along g_down.
+#[test]
+fn the_designer_follows_the_direction_that_it_is_given() {
+    let mut setting = Setting::<NdArray64>::new(PAPER, true);
+    for name in SUBSETS {
+        let subset = setting.subset(name);
+        let g_down = setting.direction(&subset);
+        let before = setting.estimate(Linear, &subset, &g_down).value;
+        let start = setting.designer.clone();
+        for (sign, steer) in [(-1.0, g_down.scaled(-1.0)), (1.0, g_down.clone())] {
+            let descent = setting.estimate(Linear, &subset, &steer).descent;
+            let descent = descent.as_vector();
+            setting.designer = descent.shift(start.clone(), -1e-2 / descent.norm());
+            let after = setting.estimate(Linear, &subset, &g_down).value;
+            assert!(sign * (after - before) > 0.0, "{name}: {before} {after}");
+            setting.designer = start.clone();
+        }
+    }
+}

@@ -1,3 +1,4 @@
+mod accumulation;
 mod designer;
 mod empty;
 mod estimators;
