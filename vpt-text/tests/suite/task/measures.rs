@@ -1,6 +1,6 @@
 //! Figures of the log against closed forms.
 
-use super::fixture::{Flex, NdArray64, STABILISED, Setting, TOP_K, floats};
+use super::fixture::{Flex, NdArray64, PAPER, STABILISED, Setting, TOP_K, floats, scalar, values};
 use burn::tensor::{Tensor, TensorData};
 use std::collections::BTreeMap;
 use vpt_core::PredictiveTask;
@@ -92,6 +92,24 @@ fn values_are_those_of_the_label_the_target_and_the_best_candidate() {
     // A label that is worth most leaves nothing to gain.
     reference.values = Some(floats([4.0, 0.0, 3.0, -1.0, 2.0].repeat(n), [n, 5]));
     close(measured(&setting, &reference)["oracle_gain_at_one"], 0.0);
+}
+
+#[test]
+fn the_stabilised_form_pays_for_divergence_and_for_wide_gates() {
+    let setting = Setting::<B>::new(STABILISED, true);
+    let reference = setting.reference();
+    let target = setting.target(&reference);
+    let of = |setting: &Setting<B>| {
+        let regulariser = setting
+            .task
+            .regulariser(&target, &setting.batch, &reference);
+        regulariser.map(scalar)
+    };
+    let gates = values(target.gate.clone().unwrap());
+    let wide = gates.iter().map(|z| z * z).sum::<f64>() / gates.len() as f64;
+    let expected = 0.2 * measured(&setting, &reference)["kl"] + 0.02 * wide;
+    close(of(&setting).unwrap(), expected);
+    assert_eq!(of(&Setting::new(PAPER, true)), None);
 }
 
 #[test]
