@@ -1,10 +1,11 @@
 //! A difference of losses along the direction, and one backward pass.
 
+use super::step::root_mean_square;
 use super::{DifferenceStep, MetaEstimate, MetaGradient, Point, descend};
 use crate::stateful::{from_state, to_state};
 use crate::{CoreError, DesignerOf, GradVector, LearnerOf, Loss, On, Stateful, lift};
 use burn::backend::Autodiff;
-use burn::tensor::{ElementConversion, Tensor, backend::Backend};
+use burn::tensor::{Tensor, backend::Backend};
 
 /// Σ w (ℓ(θ + εv) − ℓ(θ − εv)) / 2ε, differentiated once in φ: any task, no second order.
 ///
@@ -39,8 +40,7 @@ where
         };
         let ((), epsilon) = self.step.search(direction, |epsilon| {
             let difference = entries(epsilon).entries - entries(-epsilon).entries;
-            let square = (difference.clone() * difference).mean();
-            ((), square.into_scalar().elem::<f64>().sqrt())
+            ((), root_mean_square(difference))
         });
         epsilon
     }

@@ -1,12 +1,13 @@
 //! V of a loss that is linear in its target: no second order at all.
 
+use super::step::root_mean_square;
 use super::{DifferenceStep, MetaEstimate, MetaGradient, Point, descend};
 use crate::stateful::{from_state, to_state};
 use crate::{
     CoreError, DesignerOf, GradVector, LinearInTarget, On, ReferenceOf, Stateful, ValueMoments,
 };
 use burn::backend::Autodiff;
-use burn::tensor::{ElementConversion, Tensor, backend::Backend};
+use burn::tensor::{Tensor, backend::Backend};
 
 /// ȧ: what a step along −direction would gain at each slot of each entry.
 #[derive(Clone, Debug)]
@@ -37,8 +38,8 @@ where
     };
     let (difference, epsilon) = step.search(direction, |epsilon| {
         let difference = coefficients(epsilon) - coefficients(-epsilon);
-        let square = (difference.clone() * difference.clone()).mean();
-        (difference, square.into_scalar().elem::<f64>().sqrt())
+        let movement = root_mean_square(difference.clone());
+        (difference, movement)
     });
     let values = difference.div_scalar(2.0 * epsilon);
     EntryValues {

@@ -1,7 +1,7 @@
 //! How far to shift θ for a difference.
 
 use crate::GradVector;
-use burn::tensor::backend::Backend;
+use burn::tensor::{ElementConversion, Tensor, backend::Backend};
 use serde::{Deserialize, Serialize};
 
 /// ε chosen so that the entries move by a wanted amount, adapting from one update to the next.
@@ -61,4 +61,15 @@ impl DifferenceStep {
             length = self.length.unwrap_or(length);
         }
     }
+}
+
+/// How much the entries moved; 0 where there are none, whose mean is no number.
+pub(super) fn root_mean_square<B: Backend, const D: usize>(difference: Tensor<B, D>) -> f64 {
+    let count = difference.shape().num_elements();
+    if count == 0 {
+        return 0.0;
+    }
+    let sum = (difference.clone() * difference).sum();
+    let sum: f64 = sum.into_scalar().elem();
+    (sum / count as f64).sqrt()
 }

@@ -1,12 +1,11 @@
 //! A learner on held-out documents: losses by item, and greedy answers.
 
 use super::RunError;
-use super::source::upload;
 use crate::artefacts::{ItemResult, Measurement, Split};
 use crate::data::{Document, collate};
 use crate::decoder::{Decoder, Greedy, generate};
 use crate::eval::answer::{final_answer, matches};
-use crate::task::{Text, label_scores};
+use crate::task::{Text, TextBatch, label_scores};
 use crate::tokenizer::Tokenizer;
 use burn::tensor::backend::Backend;
 use vpt_core::Modality;
@@ -80,7 +79,7 @@ pub fn evaluate<B: Backend>(
     order.sort_by_key(|&index| set.documents[index].positions());
     for chunk in order.chunks(how.batch) {
         let collated = collate(chunk.iter().map(|&index| &set.documents[index]));
-        let views = upload::<B>(&collated.packed, 1.0, device);
+        let views = TextBatch::<B>::new(&collated.packed, 1.0, device);
         let prediction = Text::predict(learner, &views);
         let scores = label_scores(&prediction.hidden, &prediction.head, &views.labels);
         let digits = collated.digits(how.is_digit);

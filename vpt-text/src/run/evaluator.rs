@@ -1,9 +1,8 @@
 //! L_down of a labelled set: the mean NLL of its answers.
 
-use super::source::upload;
 use crate::data::{FeedbackSet, FeedbackState, collate};
 use crate::decoder::Decoder;
-use crate::task::{Text, TextTask, label_loss};
+use crate::task::{Text, TextBatch, TextTask, label_loss};
 use burn::backend::Autodiff;
 use burn::tensor::{Tensor, backend::Backend};
 use vpt_core::{CoreError, Evaluator, Modality, Stateful, from_state, to_state};
@@ -28,7 +27,7 @@ impl<I: Backend> Evaluator<TextTask, I> for AnswerLoss<I> {
         let chosen = documents.into_iter();
         let packed = collate(chosen.map(|index| &self.set.documents()[index])).packed;
         let answers = packed.answer_tokens().max(1) as f64;
-        let views = upload::<Autodiff<I>>(&packed, answers, &self.device);
+        let views = TextBatch::<Autodiff<I>>::new(&packed, answers, &self.device);
         Ok(label_loss(Text::predict(learner, &views), &views))
     }
 }

@@ -2,10 +2,9 @@
 
 use super::RunError;
 use super::assemble::Assembled;
-use super::source::upload;
 use crate::artefacts::{Candidate, Example, ExampleToken, Split};
 use crate::data::collate;
-use crate::task::{Candidates, SoftTarget, Text};
+use crate::task::{Candidates, SoftTarget, Text, TextBatch};
 use burn::tensor::backend::Backend;
 use vpt_core::{MetaGradient, Modality, Point, PredictiveTask};
 
@@ -27,7 +26,7 @@ pub(super) fn example<I: Backend>(
         return Ok(None);
     };
     let packed = collate([document]).packed;
-    let batch = upload::<I>(&packed, packed.answer_tokens().max(1) as f64, device);
+    let batch = TextBatch::<I>::new(&packed, packed.answer_tokens().max(1) as f64, device);
     let prediction = Text::predict(&trainer.learner, &batch);
     let reference = trainer.task.reference(prediction, &batch);
     let direction = trainer

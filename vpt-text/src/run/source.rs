@@ -1,42 +1,9 @@
-//! The unlabelled stream as steps, and packed batches on the device.
+//! The unlabelled stream as steps.
 
 use crate::data::{PackedBatch, StreamState, TextStream};
-use crate::decoder::DecoderInput;
 use crate::task::{TextBatch, TextTask};
-use burn::tensor::{Int, Tensor, TensorData, backend::Backend};
+use burn::tensor::backend::Backend;
 use vpt_core::{CoreError, Source, Stateful, StepData, from_state, to_state};
-
-/// `packed` on the device; `denominator` is the number of answer tokens in the whole step.
-pub(super) fn upload<B: Backend>(
-    packed: &PackedBatch,
-    denominator: f64,
-    device: &B::Device,
-) -> TextBatch<B> {
-    let grid = |values: &[i32]| -> Tensor<B, 2, Int> {
-        let data = TensorData::new(values.to_vec(), [packed.batch, packed.seq]);
-        Tensor::from_data(data, device)
-    };
-    let asked = packed.answer_mask.iter().enumerate();
-    let rows: Vec<i32> = asked
-        .filter(|(_, is_answer)| **is_answer)
-        .map(|(row, _)| row as i32)
-        .collect();
-    let labels: Vec<i32> = rows.iter().map(|&r| packed.targets[r as usize]).collect();
-    let n = rows.len();
-    let line = |values: Vec<i32>| Tensor::from_data(TensorData::new(values, [n]), device);
-    let weights = vec![1.0 / denominator; n];
-    TextBatch {
-        input: DecoderInput {
-            tokens: grid(&packed.inputs),
-            positions: grid(&packed.positions),
-            documents: grid(&packed.documents),
-        },
-        next: grid(&packed.targets),
-        rows: line(rows),
-        labels: line(labels),
-        weights: Tensor::from_data(TensorData::new(weights, [n]), device),
-    }
-}
 
 /// A packed stream in steps of `accumulation` micro-batches of `sequences` sequences.
 pub(super) struct PackedSource<I: Backend> {
@@ -55,7 +22,7 @@ impl<I: Backend> Source<TextTask, I> for PackedSource<I> {
         let tokens: usize = packed.iter().map(|batch| batch.batch * batch.seq).sum();
         let batches = packed
             .iter()
-            .map(|batch| upload(batch, denominator.max(1) as f64, &self.device));
+            .map(|batch| TextBatch::new(batch, denominator.max(1) as f64, &self.device));
         Ok(StepData {
             batches: batches.collect(),
             tokens: tokens as u64,
