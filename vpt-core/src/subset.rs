@@ -40,11 +40,6 @@ impl ParamSubset {
         self.0.is_empty()
     }
 
-    /// Whether any parameter of `module` is in S.
-    pub fn touches<B: Backend, M: Module<B>>(&self, module: &M) -> bool {
-        parameters(module).iter().any(|info| self.contains(info.id))
-    }
-
     /// `module` with exactly the parameters in S on the tape.
     ///
     /// The flag that a `Param` carries between levels is lost by any `map` on a plain backend

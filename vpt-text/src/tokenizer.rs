@@ -1,6 +1,5 @@
 //! Text to token ids and back, as a model's `tokenizer.json` defines it.
 
-use sha2::{Digest, Sha256};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
@@ -66,7 +65,6 @@ pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     eos_id: u32,
     vocab_size: usize,
-    sha256: String,
 }
 
 impl fmt::Debug for Tokenizer {
@@ -74,7 +72,6 @@ impl fmt::Debug for Tokenizer {
         f.debug_struct("Tokenizer")
             .field("vocab_size", &self.vocab_size)
             .field("eos_id", &self.eos_id)
-            .field("sha256", &self.sha256)
             .finish_non_exhaustive()
     }
 }
@@ -119,7 +116,6 @@ impl Tokenizer {
             inner,
             eos_id,
             vocab_size: largest.map_or(0, |id| id as usize + 1),
-            sha256: format!("{:x}", Sha256::digest(&bytes)),
         })
     }
 
@@ -169,11 +165,6 @@ impl Tokenizer {
     /// The token that ends each answer and is trained on.
     pub fn eos_id(&self) -> u32 {
         self.eos_id
-    }
-
-    /// SHA-256 of the file in hexadecimal: a resumed run must find the same one.
-    pub fn sha256(&self) -> &str {
-        &self.sha256
     }
 }
 
@@ -328,17 +319,6 @@ pub(crate) mod tests {
             error.to_string().starts_with("no/such/tokenizer.json"),
             "{error}"
         );
-    }
-
-    #[test]
-    fn hash_is_of_the_bytes() {
-        let mut json = byte_level();
-        let first = load(&json, None).unwrap();
-        assert_eq!(first.sha256(), bytes().sha256());
-        let bytes = json.to_string().into_bytes();
-        assert_eq!(first.sha256(), format!("{:x}", Sha256::digest(&bytes)));
-        json["model"]["vocab"]["new"] = json!(259);
-        assert_ne!(load(&json, None).unwrap().sha256(), first.sha256());
     }
 
     #[test]

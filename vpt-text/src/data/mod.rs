@@ -19,7 +19,7 @@ mod records;
 mod stream;
 mod template;
 
-pub use collate::{Collated, Span, collate};
+pub use collate::{Collated, collate};
 pub use document::{Counts, Document, Documents, Formatter};
 pub use error::{DataError, StateError};
 pub use feedback::{FeedbackSet, FeedbackState};
