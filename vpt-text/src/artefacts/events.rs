@@ -63,10 +63,11 @@ pub struct ValueEvent {
     /// V of the targets that were trained on.
     #[serde(deserialize_with = "number")]
     pub value: f64,
-    /// V of one-hot targets on the same batch.
+    /// V of one-hot targets on the same batch, along the steered direction, as the next three are:
+    /// g_down, or what `random` drew in its place.
     #[serde(default)]
     pub value_ntp: Option<f64>,
-    /// V of the targets that were trained on, along the steered direction, as estimated.
+    /// V of the targets that were trained on, as estimated.
     #[serde(default)]
     pub value_target: Option<f64>,
     /// V of the targets of greatest value.

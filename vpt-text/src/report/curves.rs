@@ -89,7 +89,8 @@ fn all(runs: &[Run]) -> Vec<Curve> {
         plain(
             "Share of the oracle's gain in V",
             "share of the greatest gain",
-            "0: no better than one-hot targets; 1: the best targets there are.",
+            "0: no better than one-hot targets; 1: the best targets there are. Along the direction \
+             that steers: for random, its own.",
             |run| values(run, |v| v.oracle_share),
         ),
         plain(
@@ -177,7 +178,9 @@ fn figure(curve: &Curve, runs: &[Run]) -> Result<Option<Markup>, ReportError> {
             style,
         };
         bold.push(line(mean(&seeds), Stroke::Bold));
-        if let Some(reference) = curve.reference.filter(|_| name != BASELINE) {
+        // What a random direction finds in one-hot targets is no V along g_down.
+        let comparable = name != BASELINE && name != "random";
+        if let Some(reference) = curve.reference.filter(|_| comparable) {
             bold.push(line(mean(&of(reference)), Stroke::Dashed));
         }
         if seeds.len() > 1 {
