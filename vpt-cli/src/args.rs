@@ -44,7 +44,8 @@ Run it again with the same --out to go on after an interruption: finished runs a
 Examples:
   vpt eval                                             the base that ships, on the demo's test set
   vpt eval --model runs/value-s0 --data my.jsonl       a run's learner on your own file
-  vpt eval --model runs/value-s0 --json | jq .pass_at_1")]
+  vpt eval --model runs/value-s0 --json | jq .pass_at_1
+  vpt eval --completions answers.jsonl                 ready completions, as lm-evaluation-harness scores GSM8K")]
     Eval(EvalArgs),
     /// Continue prompts greedily.
     #[command(after_help = "\
@@ -175,6 +176,9 @@ pub(crate) struct EvalArgs {
     /// The labelled file, JSONL [default: data.test].
     #[arg(long, value_name = "FILE")]
     pub(crate) data: Option<String>,
+    /// Score ready completions instead, without a model: JSONL with `completion` and `answer`.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "config", "set", "model", "backend"])]
+    pub(crate) completions: Option<PathBuf>,
     /// Print one JSON object, with every item.
     #[arg(long)]
     pub(crate) json: bool,

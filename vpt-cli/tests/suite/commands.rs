@@ -357,3 +357,37 @@ fn a_closed_stderr_does_not_end_a_run() {
     Artefacts::read(&place.path("run")).assert_same(&super::reference("value"));
     assert_eq!(unread(&place.path(""), &["trian"], true).0, Some(2));
 }
+
+#[test]
+fn ready_completions_are_scored_without_a_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("answers.jsonl");
+    let lines = [
+        serde_json::json!({"completion": " 9-3=6.\n#### 6", "answer": "#### 6"}),
+        serde_json::json!({"completion": " It is 6.00", "answer": "6"}),
+    ];
+    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    fs::write(&file, text).unwrap();
+    let file = file.to_str().unwrap();
+    let said = stdout(&["eval", "--completions", file]);
+    for share in [
+        "2 completions",
+        "strict-match      50.00 ± 50.00 %",
+        "flexible-extract  50.00 ± 50.00 %",
+        "A.1       100.00 ± 0.00 %",
+    ] {
+        assert!(said.contains(share), "{said}");
+    }
+    let scored = json(&stdout(&["eval", "--completions", file, "--json"]));
+    let verdicts = |key: &str| {
+        let items = scored["items"].as_array().unwrap().iter();
+        items.map(|item| item[key] == true).collect::<Vec<_>>()
+    };
+    assert_eq!(verdicts("strict"), [true, false]);
+    assert_eq!(verdicts("flexible"), [true, false]);
+    assert_eq!(verdicts("cascade"), [true, true]);
+    let line = refused(2, &["eval", "--completions", file, "--model", "x"]);
+    assert!(line.contains("--model"), "{line}");
+    let line = refused(1, &["eval", "--completions", "no.jsonl"]);
+    assert!(line.contains("no.jsonl"), "{line}");
+}

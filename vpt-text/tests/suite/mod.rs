@@ -1,3 +1,4 @@
 mod decoder;
+mod eval;
 mod run;
 mod task;

@@ -1,0 +1,2 @@
+mod completions;
+mod gsm8k;
