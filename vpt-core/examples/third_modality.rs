@@ -2,7 +2,7 @@
 //!
 //! The learner fills in what a soft mask hides of waves; a designer learns the mask; the
 //! feedback is a few labelled pairs of one pitch, which the learner itself never trains on.
-#![allow(missing_docs, unreachable_pub)] // A test runs this file as a module.
+#![allow(missing_docs, unreachable_pub, reason = "a test runs it as a module")]
 
 use burn::backend::{Autodiff, Flex};
 use burn::module::{Module, Param};
