@@ -119,6 +119,12 @@ fn rope_scaling(
     }
 }
 
+/// The tokens that end a text by a `generation_config.json`.
+pub(super) fn generation_eos(text: &str) -> Result<Vec<u32>, ConfigError> {
+    let map = serde_json::from_str(text).map_err(|e| ConfigError::Syntax(e.to_string()))?;
+    Fields(map).ids("eos_token_id")
+}
+
 impl DecoderConfig {
     /// Reads the text of a `config.json` as Transformers 4 or 5 writes it.
     ///
