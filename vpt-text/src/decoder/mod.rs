@@ -35,5 +35,6 @@ pub use model::{Decoder, DecoderInput, layer_index};
 pub use rope::Rotary;
 pub use weights::{CheckpointError, LoadNotes, LoadOptions};
 
+pub(crate) use layers::widen;
 pub(crate) use model::{context, run};
 pub(crate) use params::{fill, float_options};

@@ -37,6 +37,9 @@ pub enum RunError {
     /// Decoding failed.
     #[error(transparent)]
     Generate(#[from] crate::decoder::GenerateError),
+    /// Scoring failed.
+    #[error(transparent)]
+    Likelihood(#[from] crate::score::LikelihoodError),
     /// A key asks for more than the model or the data have.
     #[error("{key}: {message}")]
     Unfit {

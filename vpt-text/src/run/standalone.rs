@@ -45,12 +45,7 @@ impl<B: Backend> Model<B> {
     ///
     /// # Errors
     /// A file that cannot be read, or a prompt that cannot be decoded.
-    pub fn evaluate(
-        &self,
-        config: &RunConfig,
-        data: &Path,
-        device: &B::Device,
-    ) -> Result<SplitResult, RunError> {
+    pub fn evaluate(&self, config: &RunConfig, data: &Path) -> Result<SplitResult, RunError> {
         let template = Template::new(&config.data.prompt, &config.data.answer)?;
         let seq_len = self.learner.config().max_position_embeddings;
         let reader = Reader {
@@ -71,7 +66,7 @@ impl<B: Backend> Model<B> {
             end_of_text: self.tokenizer.eos_id(),
             is_digit: &is_digit,
         };
-        evaluate(&self.learner, &set, &how, device)
+        evaluate(&self.learner, &set, &how)
     }
 
     /// Greedy continuations of problems put into the config's template, or of raw text.

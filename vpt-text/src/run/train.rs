@@ -275,7 +275,7 @@ impl<'a, I: Backend> Run<'a, I> {
                 Split::Test => eval.final_pass_items,
                 _ => eval.pass_items,
             };
-            let result = evaluate(learner, set, &Measuring { decoded, ..how }, self.device)?;
+            let result = evaluate(learner, set, &Measuring { decoded, ..how })?;
             let means = result.measurement();
             self.metrics.write(&Event::Evaluation(EvaluationEvent {
                 step: *step as u64,
