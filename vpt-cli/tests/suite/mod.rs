@@ -6,6 +6,7 @@ mod commands;
 mod experiment;
 mod repeat;
 mod resume;
+mod score;
 
 use assert_cmd::Command;
 use serde_json::{Value, json};
