@@ -50,8 +50,8 @@ Examples:
     /// Score given texts: the log-probability of every token, and with feedback its value.
     #[command(after_help = "\
 Examples:
-  vpt score --tokens ids.json                          [[1, 2, 3], ...] -> {\"logprobs\": [[...], ...]}
-  vpt score \"Once upon a time\" \"Twice\" | jq .logprobs   texts as they stand
+  vpt score --tokens ids.json                          [[1, 2, 3]] -> {\"logprobs\": [[...]]}
+  vpt score \"Once upon a time\" | jq .logprobs          a text as it stands
   vpt score --data my.jsonl --out scores.safetensors   the answers of labelled records
   vpt score --data my.jsonl --feedback feedback.jsonl --out values.json
                                                        also what each token is worth to the feedback
