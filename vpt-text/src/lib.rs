@@ -2,7 +2,7 @@
 //!
 //! Data flows one way: [`config`] → [`data`] → [`task`] → [`run`] (a trainer of `vpt-core` with its
 //! files) → [`artefacts`] → [`experiment`] and [`report`]. The learner is a [`decoder`]; held-out answers are
-//! scored in [`eval`].
+//! scored in [`eval`], tokens in [`score`].
 
 pub mod artefacts;
 pub mod config;
@@ -12,7 +12,8 @@ pub mod eval;
 pub mod experiment;
 pub mod report;
 pub mod run;
+pub mod score;
 pub mod task;
 pub mod tokenizer;
 
-pub use decoder::{Decoder, DecoderConfig, DecoderInput, Greedy, generate};
+pub use decoder::{Decoder, DecoderConfig, DecoderInput, Generation, generate};

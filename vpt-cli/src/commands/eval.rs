@@ -94,6 +94,6 @@ impl BackendTask for Eval<'_> {
 
     fn run<B: Backend>(self, device: B::Device) -> Self::Output {
         let model = Model::<B>::open(self.config, &device)?;
-        model.evaluate(self.config, self.data, &device)
+        model.evaluate(self.config, self.data)
     }
 }

@@ -10,6 +10,7 @@ mod hub_server;
 mod inspect;
 mod repeat;
 mod resume;
+mod score;
 
 use assert_cmd::Command;
 use serde_json::{Value, json};

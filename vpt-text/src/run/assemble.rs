@@ -39,7 +39,6 @@ pub(super) struct Assembled<I: Backend> {
     pub(super) trainer: TextTrainer<I>,
     pub(super) held_out: Vec<HeldOut>,
     pub(super) tokenizer: Tokenizer,
-    pub(super) end_of_text: u32,
     pub(super) origin: PathBuf,
     pub(super) fingerprint: Fingerprint,
     pub(super) counts: Counts,
@@ -74,7 +73,6 @@ pub(super) fn assemble<I: Backend>(
         &origin.join("tokenizer.json"),
         Some(&config.model.end_of_text),
     )?;
-    let end_of_text = tokenizer.eos_id();
     let learner = learner::<I>(config, &origin, init_from, device)?;
     check_fit(config, &learner, &tokenizer)?;
 
@@ -126,7 +124,6 @@ pub(super) fn assemble<I: Backend>(
         trainer,
         held_out,
         tokenizer,
-        end_of_text,
         origin,
         fingerprint,
         counts,
@@ -181,6 +178,16 @@ fn check_fit<I: Backend>(
         );
     }
     check_tokenizer(learner, tokenizer)?;
+    check_value(config, learner)
+}
+
+/// What the value asks of this model.
+pub(super) fn check_value<I: Backend>(
+    config: &RunConfig,
+    learner: &Decoder<I>,
+) -> Result<(), RunError> {
+    let model = learner.config();
+    let refuse = |key, message| Err(RunError::Unfit { key, message });
     if config.designer.top_k > model.vocab_size {
         let (asked, limit) = (config.designer.top_k, model.vocab_size);
         return refuse(
@@ -242,7 +249,11 @@ impl Reader<'_> {
         Ok(CountedStream { stream, counts })
     }
 
-    fn feedback_set(&self, path: &Path, config: &RunConfig) -> Result<FeedbackSet, RunError> {
+    pub(super) fn feedback_set(
+        &self,
+        path: &Path,
+        config: &RunConfig,
+    ) -> Result<FeedbackSet, RunError> {
         let draws = generator(config.seed, Purpose::Feedback);
         Ok(FeedbackSet::read(
             path,
@@ -362,7 +373,7 @@ fn cadence(config: &RunConfig) -> Cadence {
     }
 }
 
-fn subset<I: Backend>(spec: SubsetSpec, learner: &Decoder<I>) -> ParamSubset {
+pub(super) fn subset<I: Backend>(spec: SubsetSpec, learner: &Decoder<I>) -> ParamSubset {
     let model = learner.config();
     let head = if model.tie_word_embeddings {
         "embed_tokens"

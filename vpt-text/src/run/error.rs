@@ -45,6 +45,12 @@ pub enum RunError {
     /// Decoding failed.
     #[error(transparent)]
     Generate(#[from] crate::decoder::GenerateError),
+    /// Scoring failed.
+    #[error(transparent)]
+    Likelihood(#[from] crate::score::LikelihoodError),
+    /// Values could not be had.
+    #[error(transparent)]
+    Value(#[from] crate::score::ValueError),
     /// A key asks for more than the model or the data have.
     #[error("{key}: {message}")]
     Unfit {

@@ -2,13 +2,12 @@
 
 use super::RunError;
 use crate::artefacts::{ItemResult, Measurement, Split};
-use crate::data::{Document, collate};
-use crate::decoder::{Decoder, Greedy, generate};
+use crate::data::Document;
+use crate::decoder::{Decoder, Generation, complete};
 use crate::eval::answer::{final_answer, matches};
-use crate::task::{Text, TextBatch, label_scores};
+use crate::score::answer_scores;
 use crate::tokenizer::Tokenizer;
 use burn::tensor::backend::Backend;
-use vpt_core::Modality;
 
 /// A held-out set, ready to be measured.
 #[derive(Clone, Debug)]
@@ -57,8 +56,6 @@ pub struct Measuring<'a> {
     pub max_new_tokens: usize,
     /// The learner's tokenizer.
     pub tokenizer: &'a Tokenizer,
-    /// Ends a completion.
-    pub end_of_text: u32,
     /// Whether each token is a single digit.
     pub is_digit: &'a [bool],
 }
@@ -66,34 +63,27 @@ pub struct Measuring<'a> {
 /// Measures `learner` on `set`.
 ///
 /// # Errors
-/// A prompt that cannot be decoded.
+/// A document that cannot be scored, or a prompt that cannot be decoded.
 pub fn evaluate<B: Backend>(
     learner: &Decoder<B>,
     set: &HeldOut,
     how: &Measuring<'_>,
-    device: &B::Device,
 ) -> Result<SplitResult, RunError> {
     let mut items = vec![ItemResult::default(); set.documents.len()];
-    // Documents of like length together: less padding, the same scores.
-    let mut order: Vec<usize> = (0..set.documents.len()).collect();
-    order.sort_by_key(|&index| set.documents[index].positions());
-    for chunk in order.chunks(how.batch) {
-        let collated = collate(chunk.iter().map(|&index| &set.documents[index]));
-        let views = TextBatch::<B>::new(&collated.packed, 1.0, device);
-        let prediction = Text::predict(learner, &views);
-        let scores = label_scores(&prediction.hidden, &prediction.head, &views.labels);
-        let digits = collated.digits(how.is_digit);
-        let asked = collated.packed.answer_mask.iter().enumerate();
-        let asked = asked.filter(|(_, asked)| **asked).map(|(at, _)| at);
-        for (at, log_probability) in asked.zip(scores.log_probability) {
-            let item = &mut items[chunk[at / collated.packed.seq]];
+    let scores = answer_scores(learner, &set.documents, how.batch)?;
+    for ((item, document), scores) in items.iter_mut().zip(&set.documents).zip(scores) {
+        // Without a prompt the first answer token is given, not asked about.
+        let given = document.answer.len() - document.answer_targets();
+        let asked = document.answer[given..].iter().zip(scores.log_probability);
+        for (at, (&token, log_probability)) in asked.enumerate() {
+            let is_digit = how.is_digit.get(token as usize) == Some(&true);
             item.nll -= log_probability;
             item.tokens += 1;
-            if collated.first[at] {
+            if at == 0 && given == 0 {
                 item.first -= log_probability;
-                item.first_is_digit = digits[at];
+                item.first_is_digit = is_digit;
             }
-            if digits[at] {
+            if is_digit {
                 item.digit_nll -= log_probability;
                 item.digits += 1;
             }
@@ -129,18 +119,16 @@ fn decode<B: Backend>(
         .iter()
         .map(|(index, _)| set.documents[*index].prompt.clone())
         .collect();
-    let options = Greedy {
+    let options = Generation {
         max_new_tokens: how.max_new_tokens,
-        eos: vec![how.end_of_text],
         batch_size: how.batch,
-        vocab_limit: Some(how.tokenizer.vocab_size()),
+        ..Generation::of(how.tokenizer, learner.config())
     };
-    let completions = generate(learner, &prompts, &options)?;
-    for ((index, gold), tokens) in wanted.into_iter().zip(completions) {
-        let text = how.tokenizer.decode(&tokens)?;
-        let answer = final_answer(&text);
+    let completions = complete(learner, how.tokenizer, &prompts, &options, &[])?;
+    for ((index, gold), completion) in wanted.into_iter().zip(completions.concat()) {
+        let answer = final_answer(&completion.text);
         items[index].pass = Some(answer.is_some_and(|answer| matches(&answer, gold)));
-        items[index].completion = Some(text);
+        items[index].completion = Some(completion.text);
     }
     Ok(())
 }

@@ -256,7 +256,6 @@ impl<'a, I: Backend> Run<'a, I> {
             decoded: eval.pass_items,
             max_new_tokens: eval.max_new_tokens,
             tokenizer: &self.parts.tokenizer,
-            end_of_text: self.parts.end_of_text,
             is_digit: &self.is_digit,
         };
         let TextTrainer {
@@ -275,7 +274,7 @@ impl<'a, I: Backend> Run<'a, I> {
                 Split::Test => eval.final_pass_items,
                 _ => eval.pass_items,
             };
-            let result = evaluate(learner, set, &Measuring { decoded, ..how }, self.device)?;
+            let result = evaluate(learner, set, &Measuring { decoded, ..how })?;
             let means = result.measurement();
             self.metrics.write(&Event::Evaluation(EvaluationEvent {
                 step: *step as u64,

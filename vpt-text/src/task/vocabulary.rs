@@ -1,5 +1,6 @@
 //! Passes over the vocabulary in chunks of tokens: no `[tokens, vocab]` tensor is ever held.
 
+use crate::decoder::widen;
 use burn::tensor::{DType, Int, Tensor, TensorData, backend::Backend};
 
 /// Logits held at a time: what every pass is given as `chunk` outside of tests.
@@ -59,7 +60,8 @@ pub struct LabelScores {
     pub is_top: Vec<bool>,
 }
 
-/// [`LabelScores`] of `labels [n]` given `hidden [n, width]` and `head [vocab, width]`.
+/// [`LabelScores`] of `labels [n]` given `hidden [n, width]` and `head [vocab, width]`; the softmax
+/// is in f32 at least.
 pub fn label_scores<B: Backend>(
     hidden: &Tensor<B, 2>,
     head: &Tensor<B, 2>,
@@ -81,6 +83,7 @@ fn label_scores_in<B: Backend>(
             .clone()
             .narrow(0, start, length)
             .matmul(head.clone().transpose());
+        let logits = widen(logits);
         let ids = labels.clone().narrow(0, start, length).reshape([length, 1]);
         let chosen = logits.clone().gather(1, ids);
         let is_top = chosen.clone().greater_equal(logits.clone().max_dim(1));

@@ -1,4 +1,5 @@
 mod decoder;
 mod eval;
 mod run;
+mod score;
 mod task;

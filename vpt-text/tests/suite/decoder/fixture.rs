@@ -8,12 +8,12 @@ use vpt_text::decoder::{
     Decoder, DecoderConfig, DecoderInput, LoadOptions, ModelType, RopeScaling,
 };
 
-pub(super) type Flex = burn::backend::Flex;
-pub(super) type NdArray = burn::backend::NdArray<f32>;
-pub(super) type NdArray64 = burn::backend::NdArray<f64>;
+pub(crate) type Flex = burn::backend::Flex;
+pub(crate) type NdArray = burn::backend::NdArray<f32>;
+pub(crate) type NdArray64 = burn::backend::NdArray<f64>;
 
 /// Grouped heads, a head wider than hidden / heads, and biases: every branch of the layers.
-pub(super) fn tiny(model_type: ModelType, tie_word_embeddings: bool) -> DecoderConfig {
+pub(crate) fn tiny(model_type: ModelType, tie_word_embeddings: bool) -> DecoderConfig {
     DecoderConfig {
         model_type,
         vocab_size: 13,
@@ -37,18 +37,18 @@ pub(super) fn tiny(model_type: ModelType, tie_word_embeddings: bool) -> DecoderC
     }
 }
 
-pub(super) fn fresh<B: Backend>(config: &DecoderConfig, seed: u64) -> Decoder<B> {
+pub(crate) fn fresh<B: Backend>(config: &DecoderConfig, seed: u64) -> Decoder<B> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     Decoder::init(config, &mut rng, &Default::default()).unwrap()
 }
 
-pub(super) fn ints<B: Backend>(rows: &[Vec<i64>]) -> Tensor<B, 2, Int> {
+pub(crate) fn ints<B: Backend>(rows: &[Vec<i64>]) -> Tensor<B, 2, Int> {
     let shape = [rows.len(), rows[0].len()];
     Tensor::from_data(TensorData::new(rows.concat(), shape), &Default::default())
 }
 
 /// One row of documents laid end to end; positions restart at each.
-pub(super) fn packed<B: Backend>(documents: &[&[i64]]) -> DecoderInput<B> {
+pub(crate) fn packed<B: Backend>(documents: &[&[i64]]) -> DecoderInput<B> {
     let ids = (0..)
         .zip(documents)
         .flat_map(|(id, tokens)| vec![id; tokens.len()])
@@ -64,11 +64,11 @@ pub(super) fn packed<B: Backend>(documents: &[&[i64]]) -> DecoderInput<B> {
     }
 }
 
-pub(super) fn values<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> Vec<f64> {
+pub(crate) fn values<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> Vec<f64> {
     tensor.into_data().iter::<f64>().collect()
 }
 
-pub(super) fn largest_difference(a: &[f64], b: &[f64]) -> f64 {
+pub(crate) fn largest_difference(a: &[f64], b: &[f64]) -> f64 {
     assert_eq!(a.len(), b.len());
     a.iter()
         .zip(b)
@@ -76,13 +76,13 @@ pub(super) fn largest_difference(a: &[f64], b: &[f64]) -> f64 {
         .fold(0.0, f64::max)
 }
 
-pub(super) fn golden_folder(name: &str) -> PathBuf {
+pub(crate) fn golden_folder(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("../tests/golden/decoder")
         .join(name)
 }
 
-pub(super) fn golden<B: Backend>(name: &str) -> Decoder<B> {
+pub(crate) fn golden<B: Backend>(name: &str) -> Decoder<B> {
     let options = LoadOptions::default();
     let (decoder, notes) =
         Decoder::load(&golden_folder(name), &options, &Default::default()).unwrap();

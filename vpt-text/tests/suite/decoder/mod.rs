@@ -1,5 +1,5 @@
 mod config;
-mod fixture;
+pub(crate) mod fixture;
 mod generation;
 mod golden;
 mod gradient;
