@@ -8,6 +8,7 @@
 //! | `model` | [`Decoder`] and [`DecoderInput`] |
 //! | `cache`, `generate` | keys and values of past tokens; batched greedy continuation |
 //! | `weights`, `tensor_file` | Hugging Face folders, read and written |
+//! | `gguf` | GGUF files, read with their tokenizer |
 //!
 //! Parameters are stored as the checkpoint stores them, and a parameter's dotted path is its
 //! checkpoint key without the leading `model.` (`layers.0.self_attn.q_proj.weight`).
@@ -18,6 +19,7 @@ mod cache;
 mod config;
 mod config_json;
 mod generate;
+mod gguf;
 mod layers;
 mod model;
 mod params;
@@ -30,6 +32,7 @@ pub use block::{Block, Mlp};
 pub use cache::KvCache;
 pub use config::{ConfigError, DecoderConfig, ModelType};
 pub use generate::{GenerateError, Greedy, generate};
+pub use gguf::Gguf;
 pub use layers::{Embedding, Linear, RmsNorm};
 pub use model::{Decoder, DecoderInput, layer_index};
 pub use rope::Rotary;

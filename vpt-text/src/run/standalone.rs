@@ -3,14 +3,15 @@
 use super::RunError;
 use super::assemble::{Reader, check_tokenizer};
 use super::evaluate::{HeldOut, Measuring, SplitResult, evaluate};
+use super::origin::Origin;
 use super::places::locate_model;
 use crate::artefacts::Split;
 use crate::config::RunConfig;
 use crate::data::{Formatter, Record, Template};
-use crate::decoder::{Decoder, Greedy, LoadOptions, generate};
+use crate::decoder::{Decoder, Greedy, generate};
 use crate::tokenizer::{Tokenizer, digit_tokens};
 use burn::tensor::backend::Backend;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A model with its tokenizer, as a run or the Hub left it.
 pub struct Model<B: Backend> {
@@ -18,25 +19,25 @@ pub struct Model<B: Backend> {
     pub learner: Decoder<B>,
     /// Its tokenizer.
     pub tokenizer: Tokenizer,
-    /// The folder they came from.
-    pub folder: PathBuf,
+    /// Where they came from.
+    pub origin: Origin,
 }
 
 impl<B: Backend> Model<B> {
-    /// Opens `config.model.path`: a model folder, or a run folder, whose `model/` is meant.
+    /// Opens `config.model.path`: a model folder, a run folder, whose `model/` is meant, or a GGUF
+    /// file.
     ///
     /// # Errors
-    /// A folder that holds no model or tokenizer, or one that cannot be used.
+    /// A place that holds no model or tokenizer, or one that cannot be used.
     pub fn open(config: &RunConfig, device: &B::Device) -> Result<Self, RunError> {
-        let folder = locate_model(&config.model.path)?;
-        let end_of_text = Some(config.model.end_of_text.as_str());
-        let tokenizer = Tokenizer::from_file(&folder.join("tokenizer.json"), end_of_text)?;
-        let (learner, _) = Decoder::load(&folder, &LoadOptions::default(), device)?;
+        let origin = Origin::at(&locate_model(&config.model.path)?)?;
+        let tokenizer = origin.tokenizer(&config.model.end_of_text)?;
+        let (learner, _) = origin.learner(device)?;
         check_tokenizer(&learner, &tokenizer)?;
         Ok(Self {
             learner,
             tokenizer,
-            folder,
+            origin,
         })
     }
 
