@@ -79,6 +79,13 @@ impl Metadata {
         })
     }
 
+    pub(super) fn floats(&self, key: &str) -> Result<Option<&[f64]>, Fault> {
+        self.get(key, "a list of numbers", |value| match value {
+            Value::Floats(list) => Some(list.as_slice()),
+            _ => None,
+        })
+    }
+
     /// What must be there.
     pub(super) fn required<T>(&self, key: &str, found: Option<T>) -> Result<T, Fault> {
         found.map_or_else(|| malformed(format!("no `{key}`")), Ok)

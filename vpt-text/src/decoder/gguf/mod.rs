@@ -5,14 +5,16 @@
 //! | `header`, `metadata` | the container, none of whose counts are trusted |
 //! | `quant` | tensor types and their values |
 //! | `names`, `architecture` | parameters and sizes under the format's names |
-//! | `tokenizer` | the vocabulary as a `tokenizer.json` |
+//! | `tokenizer`, `byte_level`, `sentencepiece` | the vocabulary as a `tokenizer.json` |
 
 mod architecture;
+mod byte_level;
 mod fault;
 mod header;
 mod metadata;
 mod names;
 mod quant;
+mod sentencepiece;
 mod tokenizer;
 
 use super::config::{DecoderConfig, ModelType};
@@ -177,3 +179,6 @@ impl Gguf {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -77,7 +77,7 @@ impl TensorType {
             30 => Self::Bf16,
             _ => {
                 let known = OTHERS.iter().find(|(other, _)| *other == id);
-                return Err(known.map_or(format!("type {id}"), |(_, name)| (*name).to_owned()));
+                return Err(known.map_or(id.to_string(), |(_, name)| (*name).to_owned()));
             }
         })
     }

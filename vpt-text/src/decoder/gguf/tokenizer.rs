@@ -1,137 +1,112 @@
 //! The embedded vocabulary as a `tokenizer.json`.
 
 use super::super::config::DecoderConfig;
+use super::byte_level::byte_level;
 use super::fault::{Fault, malformed, unsupported};
 use super::metadata::Metadata;
+use super::sentencepiece::sentencepiece;
 use serde_json::{Map, Value, json};
 
 const WHOLE: &str = "tokenizer.huggingface.json";
 const MODEL: &str = "tokenizer.ggml.model";
-const PRE: &str = "tokenizer.ggml.pre";
 const TOKENS: &str = "tokenizer.ggml.tokens";
 const TYPES: &str = "tokenizer.ggml.token_type";
-const MERGES: &str = "tokenizer.ggml.merges";
-
-const UNKNOWN: i64 = 2;
-const CONTROL: i64 = 3;
-const USER_DEFINED: i64 = 4;
-const UNUSED: i64 = 5;
-
-/// Qwen's pieces: single digits, words with the character before them, line ends with what
-/// stands before.
-const QWEN2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-/// Llama 3's: the same with up to three digits.
-const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
 pub(super) fn tokenizer_json(metadata: &Metadata) -> Result<String, Fault> {
     if let Some(text) = metadata.text(WHOLE)? {
         return Ok(text.to_owned());
     }
-    match metadata.required(MODEL, metadata.text(MODEL)?)? {
-        "gpt2" => Ok(byte_level(metadata)?.to_string()),
-        other => unsupported(format!("`{MODEL}` = {other} (only gpt2)")),
-    }
+    let made = match metadata.required(MODEL, metadata.text(MODEL)?)? {
+        "gpt2" => byte_level(metadata)?,
+        "llama" => sentencepiece(metadata)?,
+        other => return unsupported(format!("`{MODEL}` = {other} (only gpt2, llama)")),
+    };
+    Ok(made.to_string())
 }
 
-/// A byte-level BPE: tokens and merges are spelled in GPT-2's alphabet of bytes.
-fn byte_level(metadata: &Metadata) -> Result<Value, Fault> {
-    let tokens = metadata.required(TOKENS, metadata.texts(TOKENS)?)?;
-    let types = metadata.integers(TYPES)?.unwrap_or_default();
-    if !types.is_empty() && types.len() != tokens.len() {
-        let (found, wanted) = (types.len(), tokens.len());
-        return malformed(format!("`{TYPES}` has {found} entries for {wanted} tokens"));
-    }
-    // Rows that only fill up the embedding have names too, which no text should give.
-    let unused = types.iter().rev().take_while(|kind| **kind == UNUSED);
-    let tokens = &tokens[..tokens.len() - unused.count()];
-
-    let mut vocabulary = Map::new();
-    let mut added = vec![];
-    for (id, token) in tokens.iter().enumerate() {
-        if vocabulary.insert(token.clone(), json!(id)).is_some() {
-            return malformed(format!("`{TOKENS}` holds `{token}` twice"));
-        }
-        let special = match types.get(id) {
-            Some(&(UNKNOWN | CONTROL)) => true,
-            Some(&USER_DEFINED) => false,
-            _ => continue,
-        };
-        added.push(json!({
-            "id": id, "content": token, "single_word": false, "lstrip": false, "rstrip": false,
-            "normalized": false, "special": special,
-        }));
-    }
-    let merges = metadata.required(MERGES, metadata.texts(MERGES)?)?;
-    let pairs: Option<Vec<(&str, &str)>> =
-        merges.iter().map(|merge| merge.split_once(' ')).collect();
-    let Some(pairs) = pairs else {
-        return malformed(format!("`{MERGES}` holds a merge that is not a pair"));
-    };
-
-    let name = metadata.text(PRE)?.unwrap_or("default");
-    let Some(pieces) = Pieces::named(name) else {
-        return unsupported(format!("`{PRE}` = {name}"));
-    };
-    let bytes = |regex: bool| {
-        json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true,
-               "use_regex": regex})
-    };
-    let split = |regex: &str| {
-        let split = json!({"type": "Split", "pattern": {"Regex": regex}, "behavior": "Isolated",
-                           "invert": false});
-        json!({"type": "Sequence", "pretokenizers": [split, bytes(false)]})
-    };
-    let pre_tokenizer = match pieces {
-        Pieces::Gpt2 => bytes(true),
-        Pieces::SingleDigits => json!({"type": "Sequence", "pretokenizers": [
-            {"type": "Digits", "individual_digits": true}, bytes(true)]}),
-        Pieces::Qwen2 => split(QWEN2),
-        Pieces::Llama3 => split(LLAMA3),
-    };
-    Ok(json!({
-        "version": "1.0",
-        "truncation": null,
-        "padding": null,
-        "added_tokens": added,
-        "normalizer": (pieces == Pieces::Qwen2).then(|| json!({"type": "NFC"})),
-        "pre_tokenizer": pre_tokenizer,
-        "post_processor": beginning(metadata, tokens)?.unwrap_or_else(|| bytes(true)),
-        "decoder": bytes(true),
-        "model": {
-            "type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
-            "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false,
-            // Llama 3 takes a piece that is a token as it is.
-            "ignore_merges": pieces == Pieces::Llama3,
-            "vocab": vocabulary, "merges": pairs,
-        },
-    }))
-}
-
-/// How a text is cut before merging.
+/// What a token is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Pieces {
-    Gpt2,
-    /// Every digit by itself, then as GPT-2.
-    SingleDigits,
-    Qwen2,
-    Llama3,
+pub(super) enum Role {
+    /// Text comes to it by merging.
+    Normal,
+    /// Marks a place in a text and is no part of it.
+    Special,
+    /// Found in a text before any merging.
+    Whole,
+    /// Fills up the embedding; no text should give it.
+    Unused,
+    /// One byte, for characters that have no token.
+    Byte,
 }
 
-impl Pieces {
-    fn named(name: &str) -> Option<Self> {
-        Some(match name {
-            "gpt-2" | "default" => Self::Gpt2,
-            "smollm" | "starcoder" | "refact" | "command-r" | "codeshell" => Self::SingleDigits,
-            "qwen2" | "deepseek-r1-qwen" => Self::Qwen2,
-            "llama-bpe" | "llama3" | "llama-v3" => Self::Llama3,
-            _ => return None,
-        })
+/// The tokens of a file with their roles, in the order of their ids.
+pub(super) struct Vocabulary<'a> {
+    pub(super) tokens: &'a [String],
+    pub(super) roles: Vec<Role>,
+}
+
+impl<'a> Vocabulary<'a> {
+    /// The tokens up to the last that is used.
+    pub(super) fn read(metadata: &'a Metadata) -> Result<Self, Fault> {
+        let tokens = metadata.required(TOKENS, metadata.texts(TOKENS)?)?;
+        let mut roles = match metadata.integers(TYPES)? {
+            None => vec![Role::Normal; tokens.len()],
+            Some(types) => types.iter().map(|kind| role(*kind)).collect(),
+        };
+        if roles.len() != tokens.len() {
+            let (found, wanted) = (roles.len(), tokens.len());
+            return malformed(format!("`{TYPES}` has {found} entries for {wanted} tokens"));
+        }
+        let unused = roles.iter().rev().take_while(|role| **role == Role::Unused);
+        roles.truncate(tokens.len() - unused.count());
+        let tokens = &tokens[..roles.len()];
+        let mut distinct: Vec<&String> = tokens.iter().collect();
+        distinct.sort_unstable();
+        match distinct.windows(2).find(|pair| pair[0] == pair[1]) {
+            Some(pair) => malformed(format!("`{TOKENS}` holds `{}` twice", pair[0])),
+            None => Ok(Self { tokens, roles }),
+        }
+    }
+
+    /// Token → id.
+    pub(super) fn ids(&self) -> Map<String, Value> {
+        let tokens = self.tokens.iter().cloned();
+        tokens.zip((0..).map(|id: usize| json!(id))).collect()
+    }
+
+    /// `added_tokens` of a `tokenizer.json`.
+    pub(super) fn added(&self) -> Vec<Value> {
+        let tokens = self.tokens.iter().zip(&self.roles).enumerate();
+        let added = tokens.filter(|(_, (_, role))| matches!(role, Role::Special | Role::Whole));
+        let entry = |(id, (token, role)): (usize, (&String, &Role))| {
+            json!({"id": id, "content": token, "single_word": false, "lstrip": false,
+                   "rstrip": false, "normalized": false, "special": *role == Role::Special})
+        };
+        added.map(entry).collect()
     }
 }
 
-/// The post-processor that sets a token before every text, where the file asks for one.
-fn beginning(metadata: &Metadata, tokens: &[String]) -> Result<Option<Value>, Fault> {
-    if metadata.flag("tokenizer.ggml.add_bos_token")? != Some(true) {
+fn role(kind: i64) -> Role {
+    match kind {
+        2 | 3 => Role::Special,
+        4 => Role::Whole,
+        5 => Role::Unused,
+        6 => Role::Byte,
+        _ => Role::Normal,
+    }
+}
+
+/// The post-processor that sets a token before every text, where the file asks for one; `usual`
+/// stands in for a file that does not say.
+pub(super) fn beginning(
+    metadata: &Metadata,
+    tokens: &[String],
+    usual: bool,
+) -> Result<Option<Value>, Fault> {
+    if !metadata
+        .flag("tokenizer.ggml.add_bos_token")?
+        .unwrap_or(usual)
+    {
         return Ok(None);
     }
     let Some((id, token)) = special(metadata, tokens, "bos")? else {
@@ -150,7 +125,7 @@ fn beginning(metadata: &Metadata, tokens: &[String]) -> Result<Option<Value>, Fa
 }
 
 /// The id and the text of a special token, where the file names one.
-fn special<'a>(
+pub(super) fn special<'a>(
     metadata: &Metadata,
     tokens: &'a [String],
     role: &str,
