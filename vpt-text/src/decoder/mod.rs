@@ -32,7 +32,7 @@ pub use block::{Block, Mlp};
 pub use cache::KvCache;
 pub use config::{ConfigError, DecoderConfig, ModelType};
 pub use generate::{GenerateError, Greedy, generate};
-pub use gguf::Gguf;
+pub use gguf::{Gguf, GgufError, GgufFault};
 pub use layers::{Embedding, Linear, RmsNorm};
 pub use model::{Decoder, DecoderInput, layer_index};
 pub use rope::Rotary;

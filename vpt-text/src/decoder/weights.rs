@@ -73,14 +73,6 @@ pub enum CheckpointError {
         /// The shape that follows from the configuration.
         expected: Vec<usize>,
     },
-    /// The file asks for something that is not computed or read here.
-    #[error("{}: {what} is not supported", file.display())]
-    Unsupported {
-        /// The file.
-        file: PathBuf,
-        /// What it asks for.
-        what: String,
-    },
     /// A tensor's element type is not F32, F16 or BF16.
     #[error("{}: `{key}` is stored as {dtype}, not as F32, F16 or BF16", file.display())]
     Dtype {

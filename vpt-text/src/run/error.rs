@@ -26,6 +26,9 @@ pub enum RunError {
     /// A model folder.
     #[error(transparent)]
     Model(#[from] crate::decoder::CheckpointError),
+    /// A GGUF file.
+    #[error(transparent)]
+    Gguf(#[from] crate::decoder::GgufError),
     /// A model that cannot be made from its config.
     #[error("{path}: {source}")]
     ModelConfig {

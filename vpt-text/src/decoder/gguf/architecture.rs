@@ -1,7 +1,7 @@
 //! From metadata to a decoder's configuration.
 
 use super::super::config::{DecoderConfig, ModelType};
-use super::fault::{Fault, malformed, unsupported};
+use super::fault::{GgufFault, malformed, unsupported};
 use super::header::Header;
 use super::names::{EMBEDDING, HEAD};
 
@@ -16,7 +16,7 @@ const NEUTRAL: [(&str, f64); 5] = [
 ];
 
 /// The configuration that the metadata and the tensors' sizes describe.
-pub(super) fn config(header: &Header) -> Result<DecoderConfig, Fault> {
+pub(super) fn config(header: &Header) -> Result<DecoderConfig, GgufFault> {
     let Header { metadata, tensors } = header;
     let name = "general.architecture";
     let architecture = metadata.required(name, metadata.text(name)?)?;
@@ -29,7 +29,7 @@ pub(super) fn config(header: &Header) -> Result<DecoderConfig, Fault> {
         return unsupported(format!("a model split into {parts} files"));
     }
     let key = |key: &str| format!("{architecture}.{key}");
-    let optional = |name: &str| -> Result<Option<usize>, Fault> {
+    let optional = |name: &str| -> Result<Option<usize>, GgufFault> {
         let found = metadata.integer(&key(name))?;
         Ok(found.map(|number| usize::try_from(number).unwrap_or(usize::MAX)))
     };
@@ -62,7 +62,7 @@ pub(super) fn config(header: &Header) -> Result<DecoderConfig, Fault> {
         return malformed(format!("no table `{EMBEDDING}`"));
     };
     let epsilon = key("attention.layer_norm_rms_epsilon");
-    let id = |name: &str| -> Result<Option<u32>, Fault> {
+    let id = |name: &str| -> Result<Option<u32>, GgufFault> {
         let found = metadata.integer(&format!("tokenizer.ggml.{name}_token_id"))?;
         Ok(found.and_then(|id| u32::try_from(id).ok()))
     };
@@ -90,7 +90,7 @@ pub(super) fn config(header: &Header) -> Result<DecoderConfig, Fault> {
         eos_token_id,
         pad_token_id: id("padding")?,
     };
-    config.check().map_err(Fault::Config)?;
+    config.check().map_err(GgufFault::Config)?;
     // Blocks and heads are laid out before they are filled: as many as the file can fill.
     if config.num_hidden_layers > tensors.len() {
         let blocks = config.num_hidden_layers;
@@ -105,7 +105,7 @@ pub(super) fn config(header: &Header) -> Result<DecoderConfig, Fault> {
         Some(shape) => malformed(format!(
             "`{name}` has shape {shape:?}, the metadata asks for {query:?}"
         )),
-        None => malformed(format!("no tensor `{name}`")),
+        None => Err(GgufFault::Missing(name.to_owned())),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Byte-level BPE: GPT-2's kind, cut into pieces in several ways.
 
-use super::fault::{Fault, malformed, unsupported};
+use super::fault::{GgufFault, malformed, unsupported};
 use super::metadata::Metadata;
 use super::tokenizer::{Vocabulary, beginning};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ const QWEN2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N
 const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
 /// A byte-level BPE: tokens and merges are spelled in GPT-2's alphabet of bytes.
-pub(super) fn byte_level(metadata: &Metadata) -> Result<Value, Fault> {
+pub(super) fn byte_level(metadata: &Metadata) -> Result<Value, GgufFault> {
     let vocabulary = Vocabulary::read(metadata)?;
     let merges = metadata.required(MERGES, metadata.texts(MERGES)?)?;
     let pairs: Option<Vec<(&str, &str)>> =

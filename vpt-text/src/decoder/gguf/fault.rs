@@ -1,39 +1,65 @@
-//! What can be wrong with a GGUF file, before the file's name is added.
+//! What can be wrong with a GGUF file.
 
 use super::super::config::ConfigError;
-use super::super::weights::CheckpointError;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use thiserror::Error;
 
-/// A fault in the bytes at hand; [`at`](Fault::at) says whose.
-#[derive(Debug)]
-pub(super) enum Fault {
-    /// The operating system refused.
-    Io(io::Error),
-    /// Not what the format says.
-    Malformed(String),
-    /// Sound, but not computed here.
-    Unsupported(String),
-    /// The sizes do not make a decoder.
-    Config(ConfigError),
+/// A GGUF file that cannot be used.
+#[derive(Debug, Error)]
+#[error("{}: {fault}", file.display())]
+pub struct GgufError {
+    /// The file.
+    pub file: PathBuf,
+    /// What is wrong with it.
+    pub fault: GgufFault,
 }
 
-impl Fault {
-    pub(super) fn at(self, file: &Path) -> CheckpointError {
-        let file = file.to_owned();
-        match self {
-            Self::Io(source) => CheckpointError::Io { file, source },
-            Self::Malformed(reason) => CheckpointError::Malformed { file, reason },
-            Self::Unsupported(what) => CheckpointError::Unsupported { file, what },
-            Self::Config(source) => CheckpointError::Config { file, source },
+/// What is wrong with a GGUF file.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum GgufFault {
+    /// The operating system refused.
+    #[error("{0}")]
+    Io(io::Error),
+    /// It is not what the format says.
+    #[error("malformed: {0}")]
+    Malformed(String),
+    /// It asks for something that is not read or computed here.
+    #[error("{0} is not supported")]
+    Unsupported(String),
+    /// The sizes in it do not make a decoder.
+    #[error("{0}")]
+    Config(ConfigError),
+    /// A tensor that the decoder needs is not there.
+    #[error("no tensor `{0}`")]
+    Missing(String),
+    /// A tensor is there that the decoder has no place for.
+    #[error("tensor `{0}` has no place in this model")]
+    Unexpected(String),
+    /// A tensor holds NaN or an infinity.
+    #[error("`{name}` is not finite at element {index}")]
+    NotFinite {
+        /// The tensor.
+        name: String,
+        /// The first such element, in row-major order.
+        index: usize,
+    },
+}
+
+impl GgufFault {
+    pub(super) fn at(self, file: &Path) -> GgufError {
+        GgufError {
+            file: file.to_owned(),
+            fault: self,
         }
     }
 }
 
-pub(super) fn malformed<T>(reason: impl Into<String>) -> Result<T, Fault> {
-    Err(Fault::Malformed(reason.into()))
+pub(super) fn malformed<T>(reason: impl Into<String>) -> Result<T, GgufFault> {
+    Err(GgufFault::Malformed(reason.into()))
 }
 
-pub(super) fn unsupported<T>(what: impl Into<String>) -> Result<T, Fault> {
-    Err(Fault::Unsupported(what.into()))
+pub(super) fn unsupported<T>(what: impl Into<String>) -> Result<T, GgufFault> {
+    Err(GgufFault::Unsupported(what.into()))
 }

@@ -3,7 +3,7 @@
 //! No count, length or offset of the file is trusted: each is compared with the bytes that are
 //! left before anything of its size is made.
 
-use super::fault::{Fault, malformed, unsupported};
+use super::fault::{GgufFault, malformed, unsupported};
 use super::metadata::{Metadata, Value};
 use super::quant::TensorType;
 use std::collections::BTreeMap;
@@ -34,7 +34,7 @@ pub(super) struct TensorInfo {
 
 impl Header {
     /// Reads a file of `length` bytes from its beginning.
-    pub(super) fn read(reader: impl Read, length: u64) -> Result<Self, Fault> {
+    pub(super) fn read(reader: impl Read, length: u64) -> Result<Self, GgufFault> {
         let mut cursor = Cursor {
             reader,
             left: length,
@@ -97,7 +97,7 @@ struct Cursor<R> {
 
 impl<R: Read> Cursor<R> {
     /// Whether `count` things of at least `size` bytes can follow.
-    fn room_for(&self, count: u64, size: u64) -> Result<(), Fault> {
+    fn room_for(&self, count: u64, size: u64) -> Result<(), GgufFault> {
         match count.checked_mul(size).filter(|bytes| *bytes <= self.left) {
             Some(_) => Ok(()),
             None => malformed(format!(
@@ -107,31 +107,31 @@ impl<R: Read> Cursor<R> {
         }
     }
 
-    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), Fault> {
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), GgufFault> {
         let wanted = bytes.len() as u64;
         if wanted > self.left {
             return malformed("ends within its header");
         }
-        self.reader.read_exact(bytes).map_err(Fault::Io)?;
+        self.reader.read_exact(bytes).map_err(GgufFault::Io)?;
         self.left -= wanted;
         Ok(())
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], GgufFault> {
         let mut bytes = [0; N];
         self.fill(&mut bytes)?;
         Ok(bytes)
     }
 
-    fn u32(&mut self) -> Result<u32, Fault> {
+    fn u32(&mut self) -> Result<u32, GgufFault> {
         self.array().map(u32::from_le_bytes)
     }
 
-    fn u64(&mut self) -> Result<u64, Fault> {
+    fn u64(&mut self) -> Result<u64, GgufFault> {
         self.array().map(u64::from_le_bytes)
     }
 
-    fn string(&mut self) -> Result<String, Fault> {
+    fn string(&mut self) -> Result<String, GgufFault> {
         let length = self.u64()?;
         self.room_for(length, 1)?;
         let mut bytes = vec![0; length as usize];
@@ -139,7 +139,7 @@ impl<R: Read> Cursor<R> {
         String::from_utf8(bytes).or_else(|_| malformed("a text that is not UTF-8"))
     }
 
-    fn integer(&mut self, kind: u32) -> Result<i64, Fault> {
+    fn integer(&mut self, kind: u32) -> Result<i64, GgufFault> {
         Ok(match kind {
             0 => self.array::<1>()?[0].into(),
             1 => i8::from_le_bytes(self.array()?).into(),
@@ -153,14 +153,14 @@ impl<R: Read> Cursor<R> {
         })
     }
 
-    fn float(&mut self, kind: u32) -> Result<f64, Fault> {
+    fn float(&mut self, kind: u32) -> Result<f64, GgufFault> {
         Ok(match kind {
             6 => f32::from_le_bytes(self.array()?).into(),
             _ => f64::from_le_bytes(self.array()?),
         })
     }
 
-    fn value(&mut self, kind: u32, depth: usize) -> Result<Value, Fault> {
+    fn value(&mut self, kind: u32, depth: usize) -> Result<Value, GgufFault> {
         Ok(match kind {
             0..=5 | 10 | 11 => Value::Integer(self.integer(kind)?),
             6 | 12 => Value::Float(self.float(kind)?),
@@ -171,7 +171,7 @@ impl<R: Read> Cursor<R> {
         })
     }
 
-    fn list(&mut self, depth: usize) -> Result<Value, Fault> {
+    fn list(&mut self, depth: usize) -> Result<Value, GgufFault> {
         let (kind, count) = (self.u32()?, self.u64()?);
         let shortest = match kind {
             0 | 1 | 7 => 1,
@@ -208,7 +208,7 @@ impl<R: Read> Cursor<R> {
     }
 
     /// The entry of tensor `name`; `start` still counts from the beginning of the values.
-    fn tensor(&mut self, name: &str) -> Result<TensorInfo, Fault> {
+    fn tensor(&mut self, name: &str) -> Result<TensorInfo, GgufFault> {
         let dimensions = self.u32()?;
         if !(1..=4).contains(&dimensions) {
             return malformed(format!("tensor `{name}` has {dimensions} dimensions"));

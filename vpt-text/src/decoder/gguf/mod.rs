@@ -20,15 +20,16 @@ mod tokenizer;
 use super::config::{DecoderConfig, ModelType};
 use super::model::Decoder;
 use super::params::fill;
-use super::weights::{CheckpointError, LoadNotes, LoadOptions};
+use super::weights::{LoadNotes, LoadOptions};
 use burn::tensor::{TensorData, backend::Backend};
-use fault::Fault;
 use header::Header;
 use names::{EMBEDDING, FREQUENCIES, HEAD, pairs_apart, tensor_name};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+
+pub use fault::{GgufError, GgufFault};
 
 /// An open GGUF file of version 2 or 3: its metadata and table of tensors. Values are read one
 /// tensor at a time.
@@ -46,9 +47,10 @@ impl Gguf {
     /// A file that cannot be read, is cut short or is not what its header says, or one with a
     /// tensor of a type other than F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K and
     /// Q6_K.
-    pub fn open(path: &Path) -> Result<Self, CheckpointError> {
-        let file = File::open(path).map_err(CheckpointError::io(path))?;
-        let length = file.metadata().map_err(CheckpointError::io(path))?.len();
+    pub fn open(path: &Path) -> Result<Self, GgufError> {
+        let io = |error| GgufFault::Io(error).at(path);
+        let file = File::open(path).map_err(io)?;
+        let length = file.metadata().map_err(io)?.len();
         let header = Header::read(BufReader::new(&file), length).map_err(|fault| fault.at(path))?;
         Ok(Self {
             path: path.to_owned(),
@@ -62,7 +64,7 @@ impl Gguf {
     /// # Errors
     /// A key that is missing or malformed, or asks for something that this decoder does not
     /// compute: another architecture, scaled rotary positions, experts, sliding windows.
-    pub fn config(&self) -> Result<DecoderConfig, CheckpointError> {
+    pub fn config(&self) -> Result<DecoderConfig, GgufError> {
         architecture::config(&self.header).map_err(|fault| fault.at(&self.path))
     }
 
@@ -71,7 +73,7 @@ impl Gguf {
     ///
     /// # Errors
     /// A vocabulary that is missing, malformed or of a kind that is not built here.
-    pub fn tokenizer_json(&self) -> Result<String, CheckpointError> {
+    pub fn tokenizer_json(&self) -> Result<String, GgufError> {
         tokenizer::tokenizer_json(&self.header.metadata).map_err(|fault| fault.at(&self.path))
     }
 
@@ -80,7 +82,7 @@ impl Gguf {
     ///
     /// # Errors
     /// Special tokens that the vocabulary does not hold.
-    pub fn companions(&self) -> Result<Vec<(&'static str, String)>, CheckpointError> {
+    pub fn companions(&self) -> Result<Vec<(&'static str, String)>, GgufError> {
         let made = tokenizer::companions(&self.header.metadata, &self.config()?);
         made.map_err(|fault| fault.at(&self.path))
     }
@@ -94,7 +96,7 @@ impl Gguf {
         &self,
         options: &LoadOptions,
         device: &B::Device,
-    ) -> Result<(Decoder<B>, LoadNotes), CheckpointError> {
+    ) -> Result<(Decoder<B>, LoadNotes), GgufError> {
         let mut config = self.config()?;
         if let Some(tie) = options.tie_word_embeddings {
             config.tie_word_embeddings = tie;
@@ -117,7 +119,7 @@ impl Gguf {
                 _ => values,
             };
             used.insert(name);
-            Ok::<_, CheckpointError>(TensorData::new(values, shape.to_vec()))
+            Ok::<_, GgufError>(TensorData::new(values, shape.to_vec()))
         })?;
 
         let mut notes = LoadNotes::default();
@@ -129,10 +131,7 @@ impl Gguf {
                     notes.stored_head_differs = head != self.read(EMBEDDING, &table)?;
                 }
                 FREQUENCIES => self.refuse_scaling()?,
-                _ => {
-                    let (file, key) = (self.path.clone(), name.clone());
-                    return Err(CheckpointError::Unexpected { file, key });
-                }
+                _ => return self.refuse(GgufFault::Unexpected(name.clone())),
             }
             notes.ignored.push(name.clone());
         }
@@ -140,7 +139,7 @@ impl Gguf {
     }
 
     /// Rotary frequencies divided by anything but one are not computed.
-    fn refuse_scaling(&self) -> Result<(), CheckpointError> {
+    fn refuse_scaling(&self) -> Result<(), GgufError> {
         let shape = self
             .header
             .tensors
@@ -150,33 +149,41 @@ impl Gguf {
         match factors.iter().find(|factor| **factor != 1.0) {
             Some(factor) => {
                 let what = format!("scaled rotary positions (`{FREQUENCIES}` holds {factor})");
-                Err(Fault::Unsupported(what).at(&self.path))
+                self.refuse(GgufFault::Unsupported(what))
             }
             None => Ok(()),
         }
     }
 
     /// The values of tensor `name`, which must have this shape and be finite.
-    fn read(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, CheckpointError> {
-        let (file, key) = (self.path.clone(), name.to_owned());
+    fn read(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, GgufError> {
         let Some(info) = self.header.tensors.get(name) else {
-            return Err(CheckpointError::Missing { file, key });
+            return self.refuse(GgufFault::Missing(name.to_owned()));
         };
         if info.shape != shape {
             let found = &info.shape;
-            let reason = format!("`{key}` has shape {found:?}, the metadata asks for {shape:?}");
-            return Err(CheckpointError::Malformed { file, reason });
+            return self.refuse(GgufFault::Malformed(format!(
+                "`{name}` has shape {found:?}, the metadata asks for {shape:?}"
+            )));
         }
         let mut raw = vec![0; info.bytes];
         let mut reader = &self.file;
         let read = reader.seek(SeekFrom::Start(info.start));
-        read.and_then(|_| reader.read_exact(&mut raw))
-            .map_err(CheckpointError::io(&file))?;
+        if let Err(error) = read.and_then(|_| reader.read_exact(&mut raw)) {
+            return self.refuse(GgufFault::Io(error));
+        }
         let values = info.kind.values(&raw);
         match values.iter().position(|value| !value.is_finite()) {
-            Some(index) => Err(CheckpointError::NotFinite { file, key, index }),
+            Some(index) => {
+                let name = name.to_owned();
+                self.refuse(GgufFault::NotFinite { name, index })
+            }
             None => Ok(values),
         }
+    }
+
+    fn refuse<T>(&self, fault: GgufFault) -> Result<T, GgufError> {
+        Err(fault.at(&self.path))
     }
 }
 

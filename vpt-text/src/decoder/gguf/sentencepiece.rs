@@ -1,6 +1,6 @@
 //! The BPE of sentencepiece, whose merges follow from the tokens' scores.
 
-use super::fault::{Fault, malformed, unsupported};
+use super::fault::{GgufFault, malformed, unsupported};
 use super::metadata::Metadata;
 use super::tokenizer::{Role, Vocabulary, beginning, special};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ const LONGEST: usize = 1024;
 
 /// As Transformers converts it: of two neighbours whose union is a token those of the best score
 /// merge first, and a character without a token falls back to its bytes.
-pub(super) fn sentencepiece(metadata: &Metadata) -> Result<Value, Fault> {
+pub(super) fn sentencepiece(metadata: &Metadata) -> Result<Value, GgufFault> {
     let vocabulary = Vocabulary::read(metadata)?;
     if vocabulary.roles.contains(&Role::Whole) {
         // Each would begin a new text, with a space before what follows.
@@ -63,7 +63,7 @@ pub(super) fn sentencepiece(metadata: &Metadata) -> Result<Value, Fault> {
 fn merges<'a>(
     vocabulary: &Vocabulary<'a>,
     scores: &[f64],
-) -> Result<Vec<(&'a str, &'a str)>, Fault> {
+) -> Result<Vec<(&'a str, &'a str)>, GgufFault> {
     let normal = || {
         let tokens = vocabulary.tokens.iter().zip(&vocabulary.roles).zip(scores);
         tokens.filter_map(|((token, role), score)| {

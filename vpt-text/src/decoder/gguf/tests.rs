@@ -26,14 +26,14 @@ fn words<const N: usize>(file: &[u8], key: &str) -> Vec<[u8; N]> {
 }
 
 /// `content` as a file, opened.
-fn open(content: &[u8]) -> Result<(tempfile::TempDir, Gguf), CheckpointError> {
+fn open(content: &[u8]) -> Result<(tempfile::TempDir, Gguf), GgufError> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.gguf");
     std::fs::write(&path, content).unwrap();
     Gguf::open(&path).map(|file| (folder, file))
 }
 
-fn load(content: &[u8]) -> Result<(), CheckpointError> {
+fn load(content: &[u8]) -> Result<(), GgufError> {
     let (_folder, file) = open(content)?;
     file.tokenizer_json()?;
     file.companions()?;
@@ -327,7 +327,13 @@ fn announced_sizes_are_not_believed() {
     for content in cases {
         let error = open(&content).map(|_| ()).unwrap_err();
         assert!(
-            matches!(error, CheckpointError::Malformed { .. }),
+            matches!(
+                error,
+                GgufError {
+                    fault: GgufFault::Malformed(_),
+                    ..
+                }
+            ),
             "{error}"
         );
     }

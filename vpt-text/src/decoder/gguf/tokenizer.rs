@@ -2,7 +2,7 @@
 
 use super::super::config::DecoderConfig;
 use super::byte_level::byte_level;
-use super::fault::{Fault, malformed, unsupported};
+use super::fault::{GgufFault, malformed, unsupported};
 use super::metadata::Metadata;
 use super::sentencepiece::sentencepiece;
 use serde_json::{Map, Value, json};
@@ -12,7 +12,7 @@ const MODEL: &str = "tokenizer.ggml.model";
 const TOKENS: &str = "tokenizer.ggml.tokens";
 const TYPES: &str = "tokenizer.ggml.token_type";
 
-pub(super) fn tokenizer_json(metadata: &Metadata) -> Result<String, Fault> {
+pub(super) fn tokenizer_json(metadata: &Metadata) -> Result<String, GgufFault> {
     if let Some(text) = metadata.text(WHOLE)? {
         return Ok(text.to_owned());
     }
@@ -47,7 +47,7 @@ pub(super) struct Vocabulary<'a> {
 
 impl<'a> Vocabulary<'a> {
     /// The tokens up to the last that is used.
-    pub(super) fn read(metadata: &'a Metadata) -> Result<Self, Fault> {
+    pub(super) fn read(metadata: &'a Metadata) -> Result<Self, GgufFault> {
         let tokens = metadata.required(TOKENS, metadata.texts(TOKENS)?)?;
         let mut roles = match metadata.integers(TYPES)? {
             None => vec![Role::Normal; tokens.len()],
@@ -102,7 +102,7 @@ pub(super) fn beginning(
     metadata: &Metadata,
     tokens: &[String],
     usual: bool,
-) -> Result<Option<Value>, Fault> {
+) -> Result<Option<Value>, GgufFault> {
     if !metadata
         .flag("tokenizer.ggml.add_bos_token")?
         .unwrap_or(usual)
@@ -129,7 +129,7 @@ pub(super) fn special<'a>(
     metadata: &Metadata,
     tokens: &'a [String],
     role: &str,
-) -> Result<Option<(usize, &'a str)>, Fault> {
+) -> Result<Option<(usize, &'a str)>, GgufFault> {
     let key = format!("tokenizer.ggml.{role}_token_id");
     let Some(id) = metadata.integer(&key)? else {
         return Ok(None);
@@ -145,7 +145,7 @@ pub(super) fn special<'a>(
 pub(super) fn companions(
     metadata: &Metadata,
     config: &DecoderConfig,
-) -> Result<Vec<(&'static str, String)>, Fault> {
+) -> Result<Vec<(&'static str, String)>, GgufFault> {
     let tokens = metadata.texts(TOKENS)?.unwrap_or_default();
     let mut tokenizer = json!({
         "tokenizer_class": "PreTrainedTokenizerFast",
