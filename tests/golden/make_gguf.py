@@ -268,6 +268,7 @@ class ByteLevel:
         self.ids = {token: i for i, token in enumerate(tokens)}
         self.rank = {pair: i for i, pair in enumerate(merges)}
         self.whole = [t for t, kind in zip(tokens, types) if kind == USER_DEFINED]
+        self.control = {i for i, kind in enumerate(types) if kind == CONTROL}
         self.pre = pre
         self.letters = byte_alphabet()
 
@@ -286,7 +287,8 @@ class ByteLevel:
         if self.pre == "qwen2":
             text = unicodedata.normalize("NFC", text)
         ids = []
-        for part in regex.split(f"({'|'.join(map(regex.escape, self.whole))})", text):
+        whole = "|".join(map(regex.escape, self.whole)) or r"(?!)"
+        for part in regex.split(f"({whole})", text):
             if part in self.whole:
                 ids.append(self.ids[part])
                 continue
