@@ -63,14 +63,16 @@ Examples:
   vpt generate \"What is 3+4-2?\"                       a problem, put into the template
   vpt generate --model runs/value-s0 --raw \"Once upon\" text as it stands
   vpt generate --temperature 0.7 --top-p 0.95 --samples 4 --seed 1 \"What is 3+4-2?\"
-  vpt generate --stop \"####\" --stop \"Question:\" \"What is 3+4-2?\"")]
+  vpt generate --stop \"####\" --stop \"Question:\" \"What is 3+4-2?\"
+  vpt generate --model SmolLM2.Q4_1.gguf --raw \"Once\"  a GGUF file")]
     Generate(GenerateArgs),
     /// Load a model, check it, and list what it holds.
     #[command(after_help = "\
 Examples:
   vpt inspect                                          the base that ships
   vpt inspect --model Qwen/Qwen1.5-0.5B                a model on the Hub, fetched into its cache
-  vpt inspect --model runs/value-s0 --json")]
+  vpt inspect --model runs/value-s0 --json
+  vpt inspect --model SmolLM2.Q4_1.gguf                a GGUF file")]
     Inspect(InspectArgs),
     /// Print or check the resolved config of a run.
     #[command(after_help = "\
@@ -98,8 +100,8 @@ pub(crate) struct ConfigArgs {
     /// Set one key, as `designer.alpha_max=0.3`; may be repeated.
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
-    /// The model to start from: a folder, owner/name[@revision] on the Hub, or builtin:NAME (sets
-    /// model.path).
+    /// The model to start from: a folder, a GGUF file, owner/name[@revision] on the Hub, or builtin:NAME
+    /// (sets model.path).
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<String>,
 }
@@ -133,7 +135,7 @@ pub(crate) struct TrainArgs {
     /// Go on with the run in this folder from its last checkpoint, with its own config.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "init_from"])]
     pub(crate) resume: Option<PathBuf>,
-    /// Take the weights, and nothing else, from this model folder.
+    /// Take the weights, and nothing else, from this model folder or GGUF file.
     #[arg(long, value_name = "DIR")]
     pub(crate) init_from: Option<PathBuf>,
     /// End after this learner step, with a checkpoint to go on from.

@@ -88,11 +88,23 @@ impl Tokenizer {
             path: path.into(),
             source,
         })?;
+        Self::from_json(path, &bytes, end_of_text)
+    }
+
+    /// The same from the text of a `tokenizer.json` that `path` holds in some way.
+    ///
+    /// # Errors
+    /// As for [`from_file`](Self::from_file).
+    pub fn from_json(
+        path: &Path,
+        json: &[u8],
+        end_of_text: Option<&str>,
+    ) -> Result<Self, TokenizerError> {
         let format = |error: tokenizers::Error| TokenizerError::Format {
             path: path.into(),
             message: error.to_string(),
         };
-        let mut inner = tokenizers::Tokenizer::from_bytes(&bytes).map_err(format)?;
+        let mut inner = tokenizers::Tokenizer::from_bytes(json).map_err(format)?;
         inner.with_truncation(None).map_err(format)?;
         inner.with_padding(None);
         inner.set_encode_special_tokens(true);

@@ -15,7 +15,8 @@ use vpt_text::decoder::{Contents, LoadNotes, StoredTensor};
 use vpt_text::run::{Model, RunError};
 use vpt_text::tokenizer::TokenizerError;
 
-const HEAD: &str = "lm_head.weight";
+/// A head of its own, in a folder and in a GGUF file.
+const HEADS: [&str; 2] = ["lm_head.weight", "output.weight"];
 
 /// Loads a model, which checks it, and says what it holds.
 pub(crate) fn run(args: &InspectArgs) -> Result<(), Failure> {
@@ -30,7 +31,7 @@ pub(crate) fn run(args: &InspectArgs) -> Result<(), Failure> {
 
 /// A model that was loaded, and what its files hold.
 struct Found {
-    folder: PathBuf,
+    path: PathBuf,
     architecture: DecoderConfig,
     contents: Contents,
     notes: LoadNotes,
@@ -56,12 +57,12 @@ impl BackendTask for Inspect<'_> {
             let text = model.tokenizer.decode_with_special(&[id])?;
             Ok(End { id, text, source })
         };
-        let contents = Contents::of_folder(&model.folder).map_err(RunError::from)?;
+        let contents = model.origin.contents()?;
         let config = model.learner.config();
         let named = |source, ids: &[u32]| ids.iter().map(|&id| (source, id)).collect::<Vec<_>>();
         let ends = [
             named("here", &[model.tokenizer.eos_id()]),
-            named("config.json", &config.eos_token_id),
+            named(model.origin.config_name(), &config.eos_token_id),
             named("generation_config.json", &contents.generation_eos),
         ];
         Ok(Found {
@@ -74,7 +75,7 @@ impl BackendTask for Inspect<'_> {
             contents,
             tokens: model.tokenizer.vocab_size(),
             notes: model.notes,
-            folder: model.folder,
+            path: model.origin.path().to_owned(),
         })
     }
 }
@@ -91,7 +92,7 @@ impl Found {
 
     /// Whether the files hold a head beside a tied one, and which of the two it is.
     fn stored_head(&self) -> Option<&'static str> {
-        let stored = self.notes.ignored.iter().any(|key| key == HEAD);
+        let stored = self.notes.ignored.iter().any(|key| HEADS.contains(&key.as_str()));
         stored.then_some(match self.notes.stored_head_differs {
             true => "differs",
             false => "same",
@@ -112,7 +113,7 @@ impl Found {
             ..
         } = &self.contents;
         json!({
-            "folder": self.folder,
+            "path": self.path,
             "format": format,
             "files": files,
             "dtypes": self.dtypes(),
@@ -147,7 +148,7 @@ impl Found {
             .collect();
         lines.push(format!(
             "{}: {format} in {} file{}; tensors by type: {}",
-            self.folder.display(),
+            self.path.display(),
             files.len(),
             if files.len() == 1 { "" } else { "s" },
             dtypes.join(", ")

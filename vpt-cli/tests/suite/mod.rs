@@ -4,6 +4,7 @@ mod bad_config;
 mod bad_input;
 mod commands;
 mod experiment;
+mod gguf;
 mod hub;
 #[path = "../../../tests/hub_server.rs"]
 mod hub_server;

@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 const MAX_POSITIONS: usize = 1 << 20;
 /// No single size of a decoder is larger than this, so that products of two cannot overflow.
 const MAX_SIZE: usize = 1 << 24;
+/// The widest head: the rotation of one is a square matrix.
+const MAX_HEAD: usize = 1 << 12;
+/// The largest table of rotary angles: 2²⁰ positions of heads of 256.
+const MAX_ANGLES: usize = 1 << 28;
 
 /// Which family a checkpoint belongs to: it decides where biases sit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -240,6 +244,13 @@ impl DecoderConfig {
                 self.max_position_embeddings,
                 reason,
             ));
+        }
+        let head = self.head_dim();
+        if head > MAX_HEAD || head * self.max_position_embeddings > MAX_ANGLES {
+            let (limit, positions) = (MAX_HEAD, self.max_position_embeddings);
+            let reason =
+                format!("at most {limit}, and {MAX_ANGLES} together with {positions} positions");
+            return Err(invalid("head_dim", head, reason));
         }
         let heads = self.num_attention_heads;
         if self.head_dim.is_none() && !self.hidden_size.is_multiple_of(heads) {

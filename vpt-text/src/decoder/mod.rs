@@ -8,6 +8,7 @@
 //! | `model` | [`Decoder`] and [`DecoderInput`] |
 //! | `cache`, `generate` | keys and values of past tokens; batched continuation, greedy or drawn |
 //! | `weights`, `contents` | Hugging Face folders, read and written; what is in one |
+//! | `gguf` | GGUF files, read with their tokenizer |
 //!
 //! Parameters are stored as the checkpoint stores them, and a parameter's dotted path is its
 //! checkpoint key without the leading `model.` (`layers.0.self_attn.q_proj.weight`).
@@ -19,6 +20,7 @@ mod config;
 mod config_json;
 mod contents;
 mod generate;
+mod gguf;
 mod layers;
 mod model;
 mod params;
@@ -35,6 +37,7 @@ pub use generate::{
     Completion, End, GenerateError, Generated, Generation, Sampling, SamplingError, Strategy,
     complete, generate,
 };
+pub use gguf::{Gguf, GgufError, GgufFault};
 pub use layers::{Embedding, Linear, RmsNorm};
 pub use model::{Decoder, DecoderInput, layer_index};
 pub use rope::Rotary;

@@ -4,6 +4,7 @@ use super::RunError;
 use super::evaluate::HeldOut;
 use super::evaluator::AnswerLoss;
 use super::fingerprint::Fingerprint;
+use super::origin::Origin;
 use super::places::{locate, locate_model, model_folder};
 use super::source::PackedSource;
 use crate::artefacts::Split;
@@ -12,7 +13,7 @@ use crate::data::{
     Columns, Counts, DataError, FeedbackSet, Formatter, StreamOptions, Template, TextStream,
     read_records,
 };
-use crate::decoder::{Decoder, DecoderConfig, LoadOptions, layer_index};
+use crate::decoder::{Decoder, layer_index};
 use crate::eval::answer::gold_answer;
 use crate::task::{
     DesignerSize, SoftTargetDesigner, SoftTargets, TargetRule, TextEstimator, TextTask, text_task,
@@ -39,7 +40,7 @@ pub(super) struct Assembled<I: Backend> {
     pub(super) trainer: TextTrainer<I>,
     pub(super) held_out: Vec<HeldOut>,
     pub(super) tokenizer: Tokenizer,
-    pub(super) origin: PathBuf,
+    pub(super) origin: Origin,
     pub(super) fingerprint: Fingerprint,
     pub(super) counts: Counts,
     pub(super) feedback_items: Option<u64>,
@@ -68,11 +69,8 @@ pub(super) fn assemble<I: Backend>(
     device: &I::Device,
 ) -> Result<Assembled<I>, RunError> {
     config.check()?;
-    let origin = locate_model(&config.model.path)?;
-    let tokenizer = Tokenizer::from_file(
-        &origin.join("tokenizer.json"),
-        Some(&config.model.end_of_text),
-    )?;
+    let origin = Origin::at(&locate_model(&config.model.path)?)?;
+    let tokenizer = origin.tokenizer(&config.model.end_of_text)?;
     let learner = learner::<I>(config, &origin, init_from, device)?;
     check_fit(config, &learner, &tokenizer)?;
 
@@ -94,10 +92,7 @@ pub(super) fn assemble<I: Backend>(
         accumulation: config.train.grad_accum,
         device: device.clone(),
     };
-    let mut files = vec![
-        ("data.corpus", corpus),
-        ("tokenizer.json", origin.join("tokenizer.json")),
-    ];
+    let mut files = vec![("data.corpus", corpus), origin.tokenizer_file()];
     let mut feedback = None;
     if config.method.needs_feedback() {
         let path = locate(&config.data.feedback)?;
@@ -107,9 +102,8 @@ pub(super) fn assemble<I: Backend>(
     let feedback_items = feedback.as_ref().map(|set| set.documents().len() as u64);
     let feedback = feedback.map(|set| direction::<I>(set, config, device));
     let held_out = reader.held_out(config, &mut files)?;
-    let weights = origin.join("model.safetensors");
-    if !config.model.from_scratch && weights.is_file() {
-        files.push(("model.safetensors", weights));
+    if !config.model.from_scratch {
+        files.extend(origin.weight_file());
     }
     let fingerprint = Fingerprint::new(config, &files)?;
 
@@ -133,33 +127,28 @@ pub(super) fn assemble<I: Backend>(
 
 fn learner<I: Backend>(
     config: &RunConfig,
-    origin: &Path,
+    origin: &Origin,
     init_from: Option<&Path>,
     device: &I::Device,
 ) -> Result<Decoder<I>, RunError> {
-    let folder = match init_from {
-        Some(folder) => model_folder(folder),
+    let (learner, _) = match init_from {
+        Some(path) => Origin::at(&model_folder(path))?.learner(device)?,
         None if config.model.from_scratch => return fresh(config, origin, device),
-        None => origin.to_owned(),
+        None => origin.learner(device)?,
     };
-    let (learner, _) = Decoder::load(&folder, &LoadOptions::default(), device)?;
     Ok(learner)
 }
 
 fn fresh<I: Backend>(
     config: &RunConfig,
-    origin: &Path,
+    origin: &Origin,
     device: &I::Device,
 ) -> Result<Decoder<I>, RunError> {
-    let path = origin.join("config.json");
-    let text = std::fs::read_to_string(&path).map_err(RunError::io(&path))?;
-    let wrong = |source| RunError::ModelConfig {
-        path: path.clone(),
-        source,
-    };
-    let architecture = DecoderConfig::from_json(&text).map_err(wrong)?;
     let mut rng = generator(config.seed, Purpose::Learner);
-    Decoder::init(&architecture, &mut rng, device).map_err(wrong)
+    Decoder::init(&origin.config()?, &mut rng, device).map_err(|source| RunError::ModelConfig {
+        path: origin.path().into(),
+        source,
+    })
 }
 
 /// What the config asks of this model.

@@ -34,6 +34,9 @@ pub enum RunError {
         /// Why not.
         source: vpt_core::hub::HubError,
     },
+    /// A GGUF file.
+    #[error(transparent)]
+    Gguf(#[from] crate::decoder::GgufError),
     /// A model that cannot be made from its config.
     #[error("{path}: {source}")]
     ModelConfig {

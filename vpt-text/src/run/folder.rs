@@ -1,6 +1,6 @@
 //! The files of a run folder.
 
-use super::RunError;
+use super::{Origin, RunError};
 use crate::decoder::Decoder;
 use burn::tensor::backend::Backend;
 use serde::Serialize;
@@ -10,32 +10,18 @@ use std::path::{Path, PathBuf};
 const CHECKPOINTS: &str = "checkpoints";
 const KEPT: usize = 2;
 
-/// Files of a model folder that belong to its tokenizer and are carried along as they are.
-const COMPANIONS: [&str; 6] = [
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "vocab.json",
-    "merges.txt",
-    "generation_config.json",
-];
-
-/// `learner` as a folder that Transformers loads, with the tokenizer of the folder it came from.
+/// `learner` as a folder that Transformers loads, with the tokenizer of the place it came from.
 ///
 /// # Errors
 /// A file that cannot be read or written.
 pub fn save_model<B: Backend>(
     learner: &Decoder<B>,
-    origin: &Path,
+    origin: &Origin,
     folder: &Path,
 ) -> Result<(), RunError> {
     learner.save(folder)?;
-    for name in COMPANIONS {
-        let from = origin.join(name);
-        if from.is_file() {
-            let bytes = std::fs::read(&from).map_err(RunError::io(&from))?;
-            vpt_core::write_atomically(&folder.join(name), &bytes)?;
-        }
+    for (name, bytes) in origin.companions()? {
+        vpt_core::write_atomically(&folder.join(name), &bytes)?;
     }
     Ok(())
 }

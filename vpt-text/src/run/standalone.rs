@@ -3,22 +3,22 @@
 use super::RunError;
 use super::assemble::{Reader, check_tokenizer};
 use super::evaluate::{HeldOut, Measuring, SplitResult, evaluate};
+use super::origin::Origin;
 use super::places::locate_model;
 use crate::artefacts::Split;
 use crate::config::RunConfig;
 use crate::data::{Formatter, Record, Template};
-use crate::decoder::{Decoder, Generation, LoadNotes, LoadOptions};
+use crate::decoder::{Decoder, Generation, LoadNotes};
 use crate::tokenizer::{Tokenizer, digit_tokens};
 use burn::tensor::backend::Backend;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The learner of `config.model.path` alone, for ids that no tokenizer is asked about.
 pub(super) fn open_learner<B: Backend>(
     config: &RunConfig,
     device: &B::Device,
 ) -> Result<Decoder<B>, RunError> {
-    let folder = locate_model(&config.model.path)?;
-    let (learner, _) = Decoder::load(&folder, &LoadOptions::default(), device)?;
+    let (learner, _) = Origin::at(&locate_model(&config.model.path)?)?.learner(device)?;
     Ok(learner)
 }
 
@@ -30,26 +30,26 @@ pub struct Model<B: Backend> {
     pub tokenizer: Tokenizer,
     /// What was noticed while loading.
     pub notes: LoadNotes,
-    /// The folder they came from.
-    pub folder: PathBuf,
+    /// Where they came from.
+    pub origin: Origin,
 }
 
 impl<B: Backend> Model<B> {
-    /// Opens `config.model.path`: a model folder, or a run folder, whose `model/` is meant.
+    /// Opens `config.model.path`: a model folder, a run folder, whose `model/` is meant, or a GGUF
+    /// file.
     ///
     /// # Errors
-    /// A folder that holds no model or tokenizer, or one that cannot be used.
+    /// A place that holds no model or tokenizer, or one that cannot be used.
     pub fn open(config: &RunConfig, device: &B::Device) -> Result<Self, RunError> {
-        let folder = locate_model(&config.model.path)?;
-        let end_of_text = Some(config.model.end_of_text.as_str());
-        let tokenizer = Tokenizer::from_file(&folder.join("tokenizer.json"), end_of_text)?;
-        let (learner, notes) = Decoder::load(&folder, &LoadOptions::default(), device)?;
+        let origin = Origin::at(&locate_model(&config.model.path)?)?;
+        let tokenizer = origin.tokenizer(&config.model.end_of_text)?;
+        let (learner, notes) = origin.learner(device)?;
         check_tokenizer(&learner, &tokenizer)?;
         Ok(Self {
             learner,
             tokenizer,
             notes,
-            folder,
+            origin,
         })
     }
 
