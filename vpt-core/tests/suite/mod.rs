@@ -1,5 +1,6 @@
 mod estimators;
 mod feedback;
+mod fixed;
 mod isolation;
 mod optimiser;
 mod refusal;
