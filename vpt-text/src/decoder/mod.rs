@@ -7,6 +7,7 @@
 //! | `layers`, `rope`, `attention`, `block` | the layers, each differentiable any number of times |
 //! | `model` | [`Decoder`] and [`DecoderInput`] |
 //! | `cache`, `generate` | keys and values of past tokens; batched greedy continuation |
+//! | `lora` | low-rank adapters beside its linears, in PEFT's format |
 //! | `weights`, `tensor_file` | Hugging Face folders, read and written |
 //!
 //! Parameters are stored as the checkpoint stores them, and a parameter's dotted path is its
@@ -19,6 +20,7 @@ mod config;
 mod config_json;
 mod generate;
 mod layers;
+mod lora;
 mod model;
 mod params;
 mod rope;
@@ -31,6 +33,7 @@ pub use cache::KvCache;
 pub use config::{ConfigError, DecoderConfig, ModelType};
 pub use generate::{GenerateError, Greedy, generate};
 pub use layers::{Embedding, Linear, RmsNorm};
+pub use lora::{Lora, LoraConfig, LoraError, ModulePattern, TargetModules, is_adapter};
 pub use model::{Decoder, DecoderInput, layer_index};
 pub use rope::Rotary;
 pub use weights::{CheckpointError, LoadNotes, LoadOptions};
