@@ -28,6 +28,7 @@ Examples:
   vpt train --stop-after 100 --out runs/mine         a part of it ...
   vpt train --resume runs/mine                       ... and the rest, as if never stopped
   vpt train --model Qwen2.5-0.5B --init-from runs/mine/model   another start for the weights
+  vpt train --set lora.rank=16 --set train.lr=1e-3   adapters alone learn, beside a fixed base
   vpt train --json --quiet | jq .loss                events, one JSON object a line")]
     Train(TrainArgs),
     /// Run methods × seeds under one budget, and report the comparison.
@@ -59,6 +60,12 @@ Examples:
   vpt inspect                                          the base that ships
   vpt inspect --model runs/value-s0 --json")]
     Inspect(InspectArgs),
+    /// Merge LoRA adapters into their model.
+    #[command(after_help = "\
+Examples:
+  vpt merge --model Qwen2.5-0.5B --adapter runs/mine --out merged   a run's adapters
+  vpt merge --model base --adapter peft-adapter --out merged        adapters that PEFT made")]
+    Merge(MergeArgs),
     /// Print or check the resolved config of a run.
     #[command(after_help = "\
 Examples:
@@ -88,6 +95,9 @@ pub(crate) struct ConfigArgs {
     /// The model to start from: a folder, or builtin:NAME (sets model.path).
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<String>,
+    /// LoRA adapters to put on it: a folder in PEFT's layout, or a run folder (sets model.adapter).
+    #[arg(long, value_name = "DIR")]
+    pub(crate) adapter: Option<String>,
 }
 
 /// Where tensors live.
@@ -177,7 +187,7 @@ pub(crate) struct EvalArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) data: Option<String>,
     /// Score ready completions instead, without a model: JSONL with `completion` and `answer`.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "config", "set", "model", "backend"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "config", "set", "model", "adapter", "backend"])]
     pub(crate) completions: Option<PathBuf>,
     /// Print one JSON object, with every item.
     #[arg(long)]
@@ -215,6 +225,18 @@ pub(crate) struct InspectArgs {
     /// Print one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) backend: BackendArgs,
+    #[command(flatten)]
+    pub(crate) layers: ConfigArgs,
+}
+
+/// `vpt merge`
+#[derive(Debug, Args)]
+pub(crate) struct MergeArgs {
+    /// The folder of the merged model.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
     #[command(flatten)]
     pub(crate) backend: BackendArgs,
     #[command(flatten)]

@@ -46,6 +46,11 @@ impl ParamSubset {
         self.0.is_subset(&other.0)
     }
 
+    /// Whether every parameter of `module` is in S.
+    pub fn is_all<B: Backend, M: Module<B>>(&self, module: &M) -> bool {
+        Self::all(module).is_within(self)
+    }
+
     /// Whether S is empty: no path matched.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -7,12 +7,13 @@ use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-const COMMANDS: [&str; 7] = [
+const COMMANDS: [&str; 8] = [
     "train",
     "experiment",
     "eval",
     "generate",
     "inspect",
+    "merge",
     "config",
     "completions",
 ];

@@ -26,6 +26,9 @@ pub enum RunError {
     /// A model folder.
     #[error(transparent)]
     Model(#[from] crate::decoder::CheckpointError),
+    /// Adapters.
+    #[error(transparent)]
+    Adapter(#[from] crate::decoder::LoraError),
     /// A model that cannot be made from its config.
     #[error("{path}: {source}")]
     ModelConfig {

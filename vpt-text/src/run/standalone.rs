@@ -3,6 +3,7 @@
 use super::RunError;
 use super::assemble::{Reader, check_tokenizer};
 use super::evaluate::{HeldOut, Measuring, SplitResult, evaluate};
+use super::learns::loaded;
 use super::places::locate_model;
 use crate::artefacts::Split;
 use crate::config::RunConfig;
@@ -23,7 +24,8 @@ pub struct Model<B: Backend> {
 }
 
 impl<B: Backend> Model<B> {
-    /// Opens `config.model.path`: a model folder, or a run folder, whose `model/` is meant.
+    /// Opens `config.model.path`: a model folder, or a run folder, whose `model/` is meant; with the
+    /// adapters of `config.model.adapter` on it, if it names some.
     ///
     /// # Errors
     /// A folder that holds no model or tokenizer, or one that cannot be used.
@@ -32,6 +34,7 @@ impl<B: Backend> Model<B> {
         let end_of_text = Some(config.model.end_of_text.as_str());
         let tokenizer = Tokenizer::from_file(&folder.join("tokenizer.json"), end_of_text)?;
         let (learner, _) = Decoder::load(&folder, &LoadOptions::default(), device)?;
+        let learner = loaded(learner, config)?;
         check_tokenizer(&learner, &tokenizer)?;
         Ok(Self {
             learner,

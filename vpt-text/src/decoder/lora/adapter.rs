@@ -13,7 +13,7 @@ use rand::Rng;
 use safetensors::tensor::{Dtype, TensorView};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-use vpt_core::{read_tensors, write_atomically};
+use vpt_core::{parameters, read_tensors, write_atomically};
 
 const CONFIG: &str = "adapter_config.json";
 const WEIGHTS: &str = "adapter_model.safetensors";
@@ -156,6 +156,12 @@ impl<B: Backend> Decoder<B> {
         }
         self.set_lora(None);
         self
+    }
+
+    /// How many linears have an adapter.
+    pub fn adapters(&self) -> usize {
+        let paths = parameters(self).into_iter();
+        paths.filter(|info| info.path.ends_with(".lora.a")).count()
     }
 
     /// Puts adapters with the values of `source`, called with module, part and shape, on what
