@@ -175,6 +175,7 @@ fn random_batch(rng: &mut ChaCha8Rng, vocab: usize) -> TextBatch<Flex> {
         next,
         rows,
         weights: Tensor::full([n], 1.0 / n as f64, &device),
+        dropout: None,
     }
 }
 

@@ -28,6 +28,7 @@ Examples:
   vpt train --stop-after 100 --out runs/mine         a part of it ...
   vpt train --resume runs/mine                       ... and the rest, as if never stopped
   vpt train --model Qwen/Qwen2.5-0.5B --init-from runs/mine/model   another start for the weights
+  vpt train --set lora.rank=16 --set train.lr=1e-3   adapters alone learn, beside a fixed base
   vpt train --json --quiet | jq .loss                events, one JSON object a line")]
     Train(TrainArgs),
     /// Run methods × seeds under one budget, and report the comparison.
@@ -74,6 +75,12 @@ Examples:
   vpt inspect --model runs/value-s0 --json
   vpt inspect --model SmolLM2.Q4_1.gguf                a GGUF file")]
     Inspect(InspectArgs),
+    /// Merge LoRA adapters into their model.
+    #[command(after_help = "\
+Examples:
+  vpt merge --model Qwen2.5-0.5B --adapter runs/mine --out merged   a run's adapters
+  vpt merge --model base --adapter peft-adapter --out merged        adapters that PEFT made")]
+    Merge(MergeArgs),
     /// Print or check the resolved config of a run.
     #[command(after_help = "\
 Examples:
@@ -104,6 +111,9 @@ pub(crate) struct ConfigArgs {
     /// (sets model.path).
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<String>,
+    /// LoRA adapters to put on it: a folder in PEFT's layout, or a run folder (sets model.adapter).
+    #[arg(long, value_name = "DIR")]
+    pub(crate) adapter: Option<String>,
 }
 
 /// Where tensors live.
@@ -193,7 +203,7 @@ pub(crate) struct EvalArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) data: Option<String>,
     /// Score ready completions instead, without a model: JSONL with `completion` and `answer`.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "config", "set", "model", "backend"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "config", "set", "model", "adapter", "backend"])]
     pub(crate) completions: Option<PathBuf>,
     /// Print one JSON object, with every item.
     #[arg(long)]
@@ -281,6 +291,18 @@ pub(crate) struct InspectArgs {
     /// Print one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) backend: BackendArgs,
+    #[command(flatten)]
+    pub(crate) layers: ConfigArgs,
+}
+
+/// `vpt merge`
+#[derive(Debug, Args)]
+pub(crate) struct MergeArgs {
+    /// The folder of the merged model.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
     #[command(flatten)]
     pub(crate) backend: BackendArgs,
     #[command(flatten)]

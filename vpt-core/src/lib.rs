@@ -47,7 +47,9 @@ pub use meta::{
     Nested, Point, entry_values, extrapolated_entry_values,
 };
 pub use moments::ValueMoments;
-pub use parameters::{NoParameters, ParameterInfo, export, import, parameters};
+pub use parameters::{
+    NoParameters, ParameterInfo, export, export_subset, import, import_subset, parameters,
+};
 pub use stateful::{Stateful, from_state, to_state};
 pub use subset::ParamSubset;
 pub use task::{

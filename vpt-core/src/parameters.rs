@@ -1,6 +1,6 @@
 //! Modules as named parameters: `layers.3.self_attn.q_proj.weight` → tensor.
 
-use crate::CoreError;
+use crate::{CoreError, ParamSubset};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::{DType, Tensor, TensorData, backend::Backend};
 use std::collections::{BTreeMap, BTreeSet};
@@ -55,16 +55,43 @@ pub fn parameters<B: Backend, M: Module<B>>(module: &M) -> Vec<ParameterInfo> {
 
 /// The values of every float parameter by path, on the host.
 pub fn export<B: Backend, M: Module<B>>(module: &M) -> BTreeMap<String, TensorData> {
-    struct Values(Vec<TensorData>);
-    impl<B: Backend> ModuleVisitor<B> for Values {
+    export_subset(module, &ParamSubset::all(module))
+}
+
+/// The values of the parameters in `subset` by path, on the host.
+pub fn export_subset<B: Backend, M: Module<B>>(
+    module: &M,
+    subset: &ParamSubset,
+) -> BTreeMap<String, TensorData> {
+    let mut values = BTreeMap::new();
+    visit_values(module, |info, value| {
+        if subset.contains(info.id) {
+            values.insert(info.path.clone(), value());
+        }
+    });
+    values
+}
+
+/// Calls `visit` with each float parameter of `module` and a way to fetch its values, in the
+/// module's order.
+pub(crate) fn visit_values<B: Backend, M: Module<B>>(
+    module: &M,
+    visit: impl FnMut(&ParameterInfo, &dyn Fn() -> TensorData),
+) {
+    struct Values<V>(std::vec::IntoIter<ParameterInfo>, V);
+    impl<B, V> ModuleVisitor<B> for Values<V>
+    where
+        B: Backend,
+        V: FnMut(&ParameterInfo, &dyn Fn() -> TensorData),
+    {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
-            self.0.push(param.val().into_data());
+            if let Some(info) = self.0.next() {
+                (self.1)(&info, &|| param.val().into_data());
+            }
         }
     }
-    let mut values = Values(vec![]);
-    module.visit(&mut values);
-    let names = parameters(module).into_iter().map(|info| info.path);
-    names.zip(values.0).collect()
+    let infos = parameters(module).into_iter();
+    module.visit(&mut Values(infos, visit));
 }
 
 /// `module` with every float parameter replaced by `values`, converted to its own type.
@@ -73,9 +100,23 @@ pub fn export<B: Backend, M: Module<B>>(module: &M) -> BTreeMap<String, TensorDa
 /// A parameter that `values` lacks, a name that the module does not have, another shape.
 pub fn import<B: Backend, M: Module<B>>(
     module: M,
-    mut values: BTreeMap<String, TensorData>,
+    values: BTreeMap<String, TensorData>,
 ) -> Result<M, CoreError> {
-    let infos = parameters(&module);
+    let all = ParamSubset::all(&module);
+    import_subset(module, values, &all)
+}
+
+/// [`import`] of the parameters in `subset`; the others stay as they are, shared and not copied.
+///
+/// # Errors
+/// A parameter of `subset` that `values` lacks, a name that is none of them, another shape.
+pub fn import_subset<B: Backend, M: Module<B>>(
+    module: M,
+    mut values: BTreeMap<String, TensorData>,
+    subset: &ParamSubset,
+) -> Result<M, CoreError> {
+    let infos = parameters(&module).into_iter();
+    let infos: Vec<_> = infos.filter(|info| subset.contains(info.id)).collect();
     let known: BTreeSet<&str> = infos.iter().map(|info| info.path.as_str()).collect();
     if let Some(name) = values.keys().find(|name| !known.contains(name.as_str())) {
         return Err(CoreError::Tensor {
@@ -101,9 +142,12 @@ pub fn import<B: Backend, M: Module<B>>(
         }
         ordered.push(data);
     }
-    struct Fill(std::vec::IntoIter<TensorData>);
-    impl<B: Backend> ModuleMapper<B> for Fill {
+    struct Fill<'a>(std::vec::IntoIter<TensorData>, &'a ParamSubset);
+    impl<B: Backend> ModuleMapper<B> for Fill<'_> {
         fn map_float<const D: usize>(&mut self, param: Param<Tensor<B, D>>) -> Param<Tensor<B, D>> {
+            if !self.1.contains(param.id) {
+                return param;
+            }
             match self.0.next() {
                 // Said, since the default type is the device's: see the book, "Burn 0.21: traps".
                 Some(data) => {
@@ -113,5 +157,5 @@ pub fn import<B: Backend, M: Module<B>>(
             }
         }
     }
-    Ok(module.map(&mut Fill(ordered.into_iter())))
+    Ok(module.map(&mut Fill(ordered.into_iter(), subset)))
 }

@@ -1,4 +1,4 @@
-//! S: the learner parameters on which the value is computed (§3.2).
+//! Sets of learner parameters: S, on which the value is computed (§3.2), and what learns.
 
 use crate::parameters::parameters;
 use burn::module::{Module, ModuleMapper, Param, ParamId};
@@ -33,6 +33,22 @@ impl ParamSubset {
     /// Whether `id` is in S.
     pub fn contains(&self, id: ParamId) -> bool {
         self.0.contains(&id)
+    }
+
+    /// The parameters that are in `other` too.
+    #[must_use]
+    pub fn intersection(&self, other: &Self) -> Self {
+        Self(self.0.intersection(&other.0).copied().collect())
+    }
+
+    /// Whether every parameter of S is in `other`.
+    pub fn is_within(&self, other: &Self) -> bool {
+        self.0.is_subset(&other.0)
+    }
+
+    /// Whether every parameter of `module` is in S.
+    pub fn is_all<B: Backend, M: Module<B>>(&self, module: &M) -> bool {
+        Self::all(module).is_within(self)
     }
 
     /// Whether S is empty: no path matched.

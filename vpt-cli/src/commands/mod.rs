@@ -6,5 +6,6 @@ pub(crate) mod eval;
 pub(crate) mod experiment;
 pub(crate) mod generate;
 pub(crate) mod inspect;
+pub(crate) mod merge;
 pub(crate) mod score;
 pub(crate) mod train;

@@ -40,12 +40,17 @@ impl Config {
         for assignment in &args.set {
             config.apply(layer::assignment(assignment)?)?;
         }
-        if let Some(model) = &args.model {
-            config.apply(vec![Entry {
-                key: vec!["model".into(), "path".into()],
-                value: Item::Value(model.as_str().into()),
-                origin: Origin::Flag("--model"),
-            }])?;
+        for (flag, key, value) in [
+            ("--model", "path", &args.model),
+            ("--adapter", "adapter", &args.adapter),
+        ] {
+            if let Some(value) = value {
+                config.apply(vec![Entry {
+                    key: vec!["model".into(), key.into()],
+                    value: Item::Value(value.as_str().into()),
+                    origin: Origin::Flag(flag),
+                }])?;
+            }
         }
         config.run.check().map_err(|refusal| ConfigError::Range {
             origin: config.origins.get(refusal.key).cloned(),

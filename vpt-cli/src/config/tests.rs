@@ -6,6 +6,7 @@ fn args(set: &[&str]) -> ConfigArgs {
         config: None,
         set: set.iter().map(|text| (*text).to_owned()).collect(),
         model: None,
+        adapter: None,
     }
 }
 
@@ -66,6 +67,7 @@ fn layers_lie_in_their_order() {
                 "data.columns.kind=style".into(),
             ],
             model: Some("b".into()),
+            adapter: Some("c".into()),
         },
     )
     .unwrap();

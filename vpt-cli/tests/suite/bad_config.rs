@@ -53,6 +53,20 @@ fn keys_and_values_are_refused_in_one_line() {
         ),
         ("value.subset=some", "`some` is none of all, head, last:K"),
         (
+            "value.subset=adapters",
+            "value.subset: there are no adapters",
+        ),
+        (
+            "train.parameters=some",
+            "`some` is none of auto, all, last:K",
+        ),
+        (
+            "train.parameters=adapters",
+            "train.parameters: there are no adapters",
+        ),
+        ("lora.dropout=1.0", "lora.dropout: 1 is not in [0, 1)"),
+        ("lora.targets=(", "`(` is no regular expression"),
+        (
             "method=sgd",
             "unknown variant `sgd`, expected one of `value`",
         ),

@@ -13,7 +13,7 @@ impl Place {
     }
 
     /// `model/` with weights.
-    fn with_weights() -> Self {
+    pub(super) fn with_weights() -> Self {
         let place = Self::new();
         copy(&finished().join("runs/ntp/model"), &place.path("model"));
         place
@@ -347,6 +347,10 @@ fn what_does_not_fit_the_model_is_refused_by_its_key() {
         (
             "value.subset=last:2",
             "value.subset: last:2 of a model with 1 blocks",
+        ),
+        (
+            "train.parameters=last:2",
+            "train.parameters: last:2 of a model with 1 blocks",
         ),
     ] {
         assert_eq!(place.train_refused(1, &["--set", set]), named);

@@ -14,6 +14,7 @@ const COMMANDS: [&str; 8] = [
     "score",
     "generate",
     "inspect",
+    "merge",
     "config",
     "completions",
 ];

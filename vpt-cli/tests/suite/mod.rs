@@ -1,5 +1,6 @@
 //! A tiny model, tiny data, and the binary run on them.
 
+mod adapters;
 mod bad_config;
 mod bad_input;
 mod commands;

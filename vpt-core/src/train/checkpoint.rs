@@ -1,9 +1,13 @@
 //! Everything the next step depends on, in one folder: `state.safetensors` and `state.json`.
 
 use super::atomic::{replace_folder, surviving};
+use super::fixed::fixed_hash;
 use super::tensors::{broken, read_tensors, write_tensors};
 use super::{Source, Trainer, write_atomically};
-use crate::{CoreError, DesignerOf, Feedback, LearnerOf, MetaGradient, On, export, import};
+use crate::{
+    CoreError, DesignerOf, Feedback, LearnerOf, MetaGradient, On, export, export_subset, import,
+    import_subset,
+};
 use burn::backend::Autodiff;
 use burn::tensor::{TensorData, backend::Backend};
 use serde::{Deserialize, Serialize};
@@ -20,6 +24,9 @@ struct State {
     fingerprint: String,
     step: usize,
     tokens: u64,
+    /// Of the parameters that do not learn, which are not in the checkpoint; none where all do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fixed: Option<String>,
     learner_updates: BTreeMap<String, usize>,
     designer_updates: BTreeMap<String, usize>,
     source: serde_json::Value,
@@ -36,7 +43,7 @@ where
     G: MetaGradient<T, I>,
 {
     /// Writes the state to `folder`, which appears whole or not at all. `fingerprint` says what
-    /// the run is made from: config and data.
+    /// the run is made from: config and data. Of θ it holds what learns, and a hash of the rest.
     ///
     /// # Errors
     /// A file that cannot be written.
@@ -49,7 +56,7 @@ where
                 tensors.insert(format!("{prefix}/{name}"), data);
             }
         };
-        put("learner", export(&self.learner));
+        put("learner", export_subset(&self.learner, &self.trainable));
         put("designer", export(&self.designer));
         put("learner_optimiser", learner_moments);
         put("designer_optimiser", designer_moments);
@@ -57,6 +64,7 @@ where
             fingerprint: fingerprint.to_owned(),
             step: self.step,
             tokens: self.tokens,
+            fixed: fixed_hash(&self.learner, &self.trainable),
             learner_updates,
             designer_updates,
             source: self.source.state(),
@@ -72,10 +80,12 @@ where
         })
     }
 
-    /// Puts a saved state back, all of it or nothing.
+    /// Puts a saved state back, all of it or nothing. Parameters that do not learn must be here
+    /// as they were there.
     ///
     /// # Errors
-    /// A file that cannot be read, another run's fingerprint, tensors or states that do not fit.
+    /// A file that cannot be read, another run's fingerprint, other fixed parameters, tensors or
+    /// states that do not fit.
     pub fn load(
         &mut self,
         folder: &Path,
@@ -93,6 +103,12 @@ where
                 "was made with another config or other data",
             ));
         }
+        if state.fixed != fixed_hash(&self.learner, &self.trainable) {
+            return Err(broken(
+                &state_path,
+                "was made with other values in the parameters that do not learn",
+            ));
+        }
         let path = folder.join(TENSORS);
         let mut groups = read_groups(&path)?;
         let mut take = |prefix: &str| groups.remove(prefix).unwrap_or_default();
@@ -102,7 +118,8 @@ where
         };
 
         let learner: LearnerOf<T, I> =
-            import(self.learner.clone(), take("learner")).map_err(within("learner"))?;
+            import_subset(self.learner.clone(), take("learner"), &self.trainable)
+                .map_err(within("learner"))?;
         let designer: DesignerOf<T, I> =
             import(self.designer.clone(), take("designer")).map_err(within("designer"))?;
         let part = "learner_optimiser";

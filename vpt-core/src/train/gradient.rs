@@ -5,7 +5,7 @@ use burn::backend::Autodiff;
 use burn::module::Module;
 use burn::tensor::{Tensor, backend::Backend};
 
-/// The gradient of a loss in all parameters of one module.
+/// The gradient of a loss in the parameters of one module that learn.
 ///
 /// It is made by a backward pass alone, never from a [`GradVector`], so no direction that feedback
 /// returned can reach an optimiser.
@@ -16,10 +16,18 @@ impl<I: Backend> UpdateGradient<I> {
     /// Walks `loss` back into `module`, whose parameters are on the tape. Parameters that the loss
     /// does not reach have gradient zero.
     pub fn backward<M: Module<Autodiff<I>>>(loss: Tensor<Autodiff<I>, 1>, module: &M) -> Self {
-        let subset = ParamSubset::all(module);
+        Self::within(loss, module, &ParamSubset::all(module))
+    }
+
+    /// The same in the parameters of `subset` alone, which are the ones on the tape.
+    pub fn within<M: Module<Autodiff<I>>>(
+        loss: Tensor<Autodiff<I>, 1>,
+        module: &M,
+        subset: &ParamSubset,
+    ) -> Self {
         let mut grads = loss.backward();
         Self(GradVector::take::<Autodiff<I>, M>(
-            &mut grads, module, &subset,
+            &mut grads, module, subset,
         ))
     }
 

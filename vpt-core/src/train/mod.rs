@@ -3,6 +3,7 @@
 mod adamw;
 mod atomic;
 mod checkpoint;
+mod fixed;
 mod gradient;
 mod observer;
 mod schedule;

@@ -4,7 +4,6 @@ use super::{AdamW, Cadence, CosineSchedule, Source, UpdateGradient};
 use crate::{
     CoreError, DesignerOf, Direction, Feedback, FirstOrderLoss, GradVector, LearnerOf,
     MetaGradient, On, ParamSubset, Point, PredictionOf, PredictiveTask, ReferenceOf, lift,
-    trainable,
 };
 use burn::backend::Autodiff;
 use burn::module::AutodiffModule;
@@ -69,8 +68,11 @@ where
     pub learner: LearnerOf<T, I>,
     /// φ.
     pub designer: DesignerOf<T, I>,
-    /// S.
+    /// S, within `trainable`: of a parameter that does not move, ⟨g_down, g_pre⟩ says nothing.
     pub subset: ParamSubset,
+    /// What of θ learns. The rest is fixed: off the tape, without optimiser state, and in
+    /// checkpoints as a hash alone.
+    pub trainable: ParamSubset,
     /// The unlabelled stream.
     pub source: S,
     /// The door for labels.
@@ -159,7 +161,7 @@ where
     F: Feedback<T, I>,
     G: MetaGradient<T, I>,
 {
-    /// A run at its first step: the value on all of θ, AdamW with the betas 0.9 and 0.99 and no
+    /// A run at its first step: all of θ learns and the value is on all of it, AdamW with the betas 0.9 and 0.99 and no
     /// weight decay. The fields are open for anything else.
     pub fn new(
         task: T,
@@ -170,6 +172,7 @@ where
     ) -> Self {
         Self {
             subset: ParamSubset::all(&learner),
+            trainable: ParamSubset::all(&learner),
             task,
             learner,
             designer,
@@ -189,7 +192,14 @@ where
     /// # Errors
     /// Data that cannot be read, or a loss, V or gradient that is not finite. θ, φ and both
     /// optimisers are then those before the step; the streams have moved on.
+    ///
+    /// # Panics
+    /// If S holds a parameter that does not learn.
     pub fn step(&mut self) -> Result<StepReport, CoreError> {
+        assert!(
+            self.subset.is_within(&self.trainable),
+            "Trainer: the subset of the value holds parameters that do not learn"
+        );
         // Handles, no copies. θ and its optimiser move last, when nothing can fail any more.
         let due = self.config.cadence.values(self.step);
         let before = due.then(|| (self.designer.clone(), self.designer_optimiser.clone()));
@@ -203,7 +213,7 @@ where
     fn try_step(&mut self) -> Result<StepReport, CoreError> {
         let start = Instant::now();
         let data = self.source.next_step()?;
-        let learner: LearnerOf<T, Autodiff<I>> = trainable(&self.learner);
+        let learner: LearnerOf<T, Autodiff<I>> = self.trainable.track(lift(&self.learner));
 
         // Lines 6–7. With one micro-batch its prediction serves the value and the learner alike.
         let due = self.config.cadence.values(self.step);
@@ -252,7 +262,7 @@ where
                 .task
                 .learner_loss(prediction, &target, &views, &reference);
             loss += value.into_scalar().elem::<f64>();
-            let gradient = UpdateGradient::backward(surrogate, &learner);
+            let gradient = UpdateGradient::within(surrogate, &learner, &self.trainable);
             total = Some(match total {
                 Some(sum) => sum.plus(&gradient),
                 None => gradient,
@@ -396,7 +406,7 @@ where
         if self.config.curvature == 0.0 {
             return steer.clone();
         }
-        let learner: LearnerOf<T, Autodiff<I>> = trainable(&self.learner);
+        let learner: LearnerOf<T, Autodiff<I>> = self.subset.track(lift(&self.learner));
         let designer: DesignerOf<T, Autodiff<I>> = lift(&self.designer);
         let mut g_pre: Option<UpdateGradient<I>> = None;
         for batch in batches {
@@ -409,17 +419,14 @@ where
             let loss = self
                 .task
                 .learner_loss(prediction, &target, &views, &reference);
-            let gradient = UpdateGradient::backward(loss.surrogate, &learner);
+            let gradient = UpdateGradient::within(loss.surrogate, &learner, &self.subset);
             g_pre = Some(match g_pre {
                 Some(sum) => sum.plus(&gradient),
                 None => gradient,
             });
         }
         match g_pre {
-            Some(g_pre) => steer.add_scaled(
-                &g_pre.as_vector().restricted(&self.subset),
-                -self.config.curvature,
-            ),
+            Some(g_pre) => steer.add_scaled(g_pre.as_vector(), -self.config.curvature),
             None => steer.clone(),
         }
     }

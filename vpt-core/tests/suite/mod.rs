@@ -1,5 +1,6 @@
 mod estimators;
 mod feedback;
+mod fixed;
 #[cfg(feature = "hub")]
 mod hub;
 #[cfg(feature = "hub")]

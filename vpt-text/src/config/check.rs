@@ -1,6 +1,6 @@
 //! What a config must satisfy before anything is opened.
 
-use super::RunConfig;
+use super::{RunConfig, SubsetSpec, TrainableSpec};
 use thiserror::Error;
 
 /// Sizes above this are a slip, and would overflow where they are multiplied.
@@ -64,7 +64,17 @@ impl RunConfig {
                 format!("{value} is not in [0, 1)")
             })?;
         }
+        require(self.lora.rank <= LARGEST, "lora.rank", || {
+            format!("must be at most {LARGEST}")
+        })?;
+        require(
+            (0.0..1.0).contains(&self.lora.dropout),
+            "lora.dropout",
+            || format!("{} is not in [0, 1)", self.lora.dropout),
+        )?;
+        self.check_what_learns()?;
         let finite = [
+            ("lora.alpha", self.lora.alpha),
             ("designer.lr", self.designer.lr),
             ("designer.kl", self.designer.kl),
             ("designer.gate_penalty", self.designer.gate_penalty),
@@ -116,6 +126,38 @@ impl RunConfig {
             !self.method.needs_feedback() || !self.data.feedback.is_empty(),
             "data.feedback",
             || format!("names no file, and {} needs one", self.method.name()),
+        )
+    }
+}
+
+impl RunConfig {
+    /// Whether the learner has adapters, fresh or loaded.
+    pub(crate) fn is_adapted(&self) -> bool {
+        self.lora.rank > 0 || !self.model.adapter.is_empty()
+    }
+
+    /// What learns, and what of it the value is on.
+    fn check_what_learns(&self) -> Result<(), ConfigError> {
+        require(
+            self.lora.rank == 0 || self.model.adapter.is_empty(),
+            "lora.rank",
+            || "adapters are named in model.adapter, and those have a rank".into(),
+        )?;
+        let adapted = self.is_adapted();
+        let none = || "there are no adapters: set lora.rank or model.adapter".into();
+        match self.train.parameters {
+            TrainableSpec::Auto => {}
+            TrainableSpec::Adapters => require(adapted, "train.parameters", none)?,
+            TrainableSpec::All | TrainableSpec::Last(_) => {
+                require(!adapted, "train.parameters", || {
+                    "with adapters, they alone learn; merge them first (vpt merge)".into()
+                })?;
+            }
+        }
+        require(
+            adapted || self.value.subset != SubsetSpec::Adapters,
+            "value.subset",
+            none,
         )
     }
 }

@@ -7,6 +7,7 @@ mod check;
 pub use check::ConfigError;
 
 use crate::data::Columns;
+use crate::decoder::TargetModules;
 use serde::{Deserialize, Serialize};
 
 /// The annotated defaults of every key.
@@ -74,16 +75,21 @@ pub enum EstimatorKind {
     Nested,
 }
 
-/// θ_S (§3.2), as written in a config: `all`, `head` or `last:K`.
+/// θ_S (§3.2), as written in a config: `all`, `head`, `last:K`, `adapters` or `trainable`. Of each
+/// counts what learns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum SubsetSpec {
-    /// Every parameter.
+    /// Every parameter that learns.
     All,
     /// The language-model head; the embedding where it is tied.
     Head,
     /// The last K blocks and the final norm.
     Last(usize),
+    /// The adapters.
+    Adapters,
+    /// Every parameter that learns: [`All`](Self::All) under its plainer name.
+    Trainable,
 }
 
 impl TryFrom<String> for SubsetSpec {
@@ -93,14 +99,19 @@ impl TryFrom<String> for SubsetSpec {
         match text.as_str() {
             "all" => Ok(Self::All),
             "head" => Ok(Self::Head),
-            other => other
-                .strip_prefix("last:")
-                .and_then(|k| k.parse().ok())
-                .filter(|k| *k > 0)
-                .map(Self::Last)
-                .ok_or_else(|| format!("`{other}` is none of all, head, last:K (K ≥ 1)")),
+            "adapters" => Ok(Self::Adapters),
+            "trainable" => Ok(Self::Trainable),
+            other => last_blocks(other).map(Self::Last).ok_or_else(|| {
+                format!("`{other}` is none of all, head, last:K (K ≥ 1), adapters, trainable")
+            }),
         }
     }
+}
+
+/// K of `last:K`, at least 1.
+fn last_blocks(text: &str) -> Option<usize> {
+    let blocks = text.strip_prefix("last:")?.parse().ok()?;
+    (blocks > 0).then_some(blocks)
 }
 
 impl From<SubsetSpec> for String {
@@ -109,6 +120,48 @@ impl From<SubsetSpec> for String {
             SubsetSpec::All => "all".into(),
             SubsetSpec::Head => "head".into(),
             SubsetSpec::Last(k) => format!("last:{k}"),
+            SubsetSpec::Adapters => "adapters".into(),
+            SubsetSpec::Trainable => "trainable".into(),
+        }
+    }
+}
+
+/// What of θ learns, as written in a config: `auto`, `all`, `last:K` or `adapters`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum TrainableSpec {
+    /// The adapters where there are some, else every parameter.
+    Auto,
+    /// Every parameter.
+    All,
+    /// The last K blocks and the final norm.
+    Last(usize),
+    /// The adapters.
+    Adapters,
+}
+
+impl TryFrom<String> for TrainableSpec {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.as_str() {
+            "auto" => Ok(Self::Auto),
+            "all" => Ok(Self::All),
+            "adapters" => Ok(Self::Adapters),
+            other => last_blocks(other)
+                .map(Self::Last)
+                .ok_or_else(|| format!("`{other}` is none of auto, all, last:K (K ≥ 1), adapters")),
+        }
+    }
+}
+
+impl From<TrainableSpec> for String {
+    fn from(spec: TrainableSpec) -> Self {
+        match spec {
+            TrainableSpec::Auto => "auto".into(),
+            TrainableSpec::All => "all".into(),
+            TrainableSpec::Last(k) => format!("last:{k}"),
+            TrainableSpec::Adapters => "adapters".into(),
         }
     }
 }
@@ -124,6 +177,7 @@ pub struct RunConfig {
     pub method: Method,
     pub seed: u64,
     pub model: ModelConfig,
+    pub lora: LoraKeys,
     pub data: DataConfig,
     pub designer: DesignerConfig,
     pub value: ValueConfig,
@@ -143,6 +197,22 @@ pub struct ModelConfig {
     pub path: String,
     pub from_scratch: bool,
     pub end_of_text: String,
+    pub adapter: String,
+}
+
+/// `[lora]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(
+    missing_docs,
+    reason = "each key's meaning stands once, in default.toml"
+)]
+pub struct LoraKeys {
+    pub rank: usize,
+    pub alpha: f64,
+    pub rslora: bool,
+    pub dropout: f64,
+    pub targets: TargetModules,
 }
 
 /// `[data]`
@@ -225,6 +295,7 @@ pub struct TargetConfig {
     reason = "each key's meaning stands once, in default.toml"
 )]
 pub struct TrainConfig {
+    pub parameters: TrainableSpec,
     pub steps: usize,
     pub batch_size: usize,
     pub grad_accum: usize,

@@ -18,6 +18,8 @@ pub(crate) struct Context<B: Backend> {
     /// 0 where attention is allowed, −1e30 elsewhere, `[1, batch · group · seq · seen]`: one row,
     /// added to the scores of every key/value head.
     pub(crate) mask: Tensor<B, 2>,
+    /// The seed of the adapters' dropout masks; none outside training.
+    pub(crate) dropout: Option<u64>,
 }
 
 impl<B: Backend> Context<B> {
@@ -35,6 +37,7 @@ impl<B: Backend> Context<B> {
         Self {
             rotation: rotary.at(&input.positions, like),
             mask: document_mask(&input.documents, seen, rotary.group(), like),
+            dropout: None,
         }
     }
 }
@@ -129,11 +132,10 @@ impl<B: Backend> SelfAttention<B> {
         let group = heads / kv;
         let split = |x: Tensor<B, 3>| x.reshape([batch, seq, kv, width]).swap_dims(1, 2);
 
-        let q = context
-            .rotation
-            .turn_queries(self.q_proj.forward(x.clone()));
-        let k = split(context.rotation.turn_keys(self.k_proj.forward(x.clone())));
-        let v = split(self.v_proj.forward(x));
+        let project = |linear: &Linear<B>| linear.forward_dropping(x.clone(), context.dropout);
+        let q = context.rotation.turn_queries(project(&self.q_proj));
+        let k = split(context.rotation.turn_keys(project(&self.k_proj)));
+        let v = split(project(&self.v_proj));
         let (k, v) = match cache {
             Some(cache) => cache.append(k, v),
             None => (k, v),
@@ -162,6 +164,6 @@ impl<B: Backend> SelfAttention<B> {
             .reshape([kv, batch, group, seq, width])
             .permute([1, 3, 0, 2, 4])
             .reshape([batch, seq, heads * width]);
-        self.o_proj.forward(mixed)
+        self.o_proj.forward_dropping(mixed, context.dropout)
     }
 }

@@ -31,9 +31,11 @@ impl<B: Backend> Mlp<B> {
 
     /// # Shapes
     /// `[batch, seq, hidden] → [batch, seq, hidden]`
-    pub fn forward(&self, x: Tensor<B, 3>) -> Tensor<B, 3> {
-        let gate = silu(self.gate_proj.forward(x.clone()));
-        self.down_proj.forward(gate * self.up_proj.forward(x))
+    pub(crate) fn forward(&self, x: Tensor<B, 3>, context: &Context<B>) -> Tensor<B, 3> {
+        let seed = context.dropout;
+        let gate = silu(self.gate_proj.forward_dropping(x.clone(), seed));
+        let up = self.up_proj.forward_dropping(x, seed);
+        self.down_proj.forward_dropping(gate * up, seed)
     }
 }
 
@@ -72,6 +74,6 @@ impl<B: Backend> Block<B> {
         let h = self.input_layernorm.forward(x.clone());
         let x = x + self.self_attn.forward(h, context, cache);
         let h = self.post_attention_layernorm.forward(x.clone());
-        x + self.mlp.forward(h)
+        x + self.mlp.forward(h, context)
     }
 }

@@ -4,17 +4,20 @@
 //! backward has no backward), and its `nn::RmsNorm` and `sigmoid` compute in f32 whatever the
 //! input.
 
+use super::lora::Lora;
 use super::params::unfilled;
 use burn::module::{Module, Param};
 use burn::tensor::{DType, FloatDType, Int, Tensor, backend::Backend};
 
-/// y = x·Wᵀ + b, with W stored `[out, in]` as in the checkpoint.
+/// y = x·Wᵀ + b, with W stored `[out, in]` as in the checkpoint, and an adapter's part beside it.
 #[derive(Module, Debug)]
 pub struct Linear<B: Backend> {
     /// W, `[out, in]`.
     pub weight: Param<Tensor<B, 2>>,
     /// b, `[out]`.
     pub bias: Option<Param<Tensor<B, 1>>>,
+    /// The adapter, where there is one.
+    pub lora: Option<Lora<B>>,
 }
 
 impl<B: Backend> Linear<B> {
@@ -22,6 +25,7 @@ impl<B: Backend> Linear<B> {
         Self {
             weight: unfilled([output, input], device),
             bias: bias.then(|| unfilled([output], device)),
+            lora: None,
         }
     }
 
@@ -31,6 +35,16 @@ impl<B: Backend> Linear<B> {
     /// # Panics
     /// If the last dimension of `x` is not `in`.
     pub fn forward<const D: usize>(&self, x: Tensor<B, D>) -> Tensor<B, D> {
+        self.forward_dropping(x, None)
+    }
+
+    /// [`forward`](Self::forward) with the seed of the adapter's dropout masks; none outside
+    /// training.
+    pub(crate) fn forward_dropping<const D: usize>(
+        &self,
+        x: Tensor<B, D>,
+        dropout: Option<u64>,
+    ) -> Tensor<B, D> {
         let mut shape = x.dims();
         let [output, input] = self.weight.dims();
         assert_eq!(
@@ -41,14 +55,25 @@ impl<B: Backend> Linear<B> {
         let rows = shape[..D - 1].iter().product::<usize>();
         shape[D - 1] = output;
         // Two dimensions: one product over all rows, and a transposed weight that is only a view.
-        let y = x
-            .reshape([rows, input])
-            .matmul(self.weight.val().transpose());
+        let x = x.reshape([rows, input]);
+        let y = x.clone().matmul(self.weight.val().transpose());
         let y = match &self.bias {
             Some(bias) => y + bias.val().unsqueeze(),
             None => y,
         };
+        let y = match &self.lora {
+            Some(lora) => y + lora.forward(x, dropout),
+            None => y,
+        };
         y.reshape(shape)
+    }
+
+    /// W with the adapter's part added. `[out, in]`
+    pub(crate) fn whole_weight(&self) -> Tensor<B, 2> {
+        match &self.lora {
+            Some(lora) => self.weight.val() + lora.product(),
+            None => self.weight.val(),
+        }
     }
 }
 

@@ -9,6 +9,7 @@
 //! | `cache`, `generate` | keys and values of past tokens; batched continuation, greedy or drawn |
 //! | `weights`, `contents` | Hugging Face folders, read and written; what is in one |
 //! | `gguf` | GGUF files, read with their tokenizer |
+//! | `lora` | low-rank adapters beside its linears, in PEFT's format |
 //!
 //! Parameters are stored as the checkpoint stores them, and a parameter's dotted path is its
 //! checkpoint key without the leading `model.` (`layers.0.self_attn.q_proj.weight`).
@@ -22,6 +23,7 @@ mod contents;
 mod generate;
 mod gguf;
 mod layers;
+mod lora;
 mod model;
 mod params;
 mod rope;
@@ -39,6 +41,7 @@ pub use generate::{
 };
 pub use gguf::{Gguf, GgufError, GgufFault};
 pub use layers::{Embedding, Linear, RmsNorm};
+pub use lora::{Lora, LoraConfig, LoraError, ModulePattern, TargetModules, is_adapter};
 pub use model::{Decoder, DecoderInput, layer_index};
 pub use rope::Rotary;
 pub use rope_scaling::RopeScaling;

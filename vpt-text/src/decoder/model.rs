@@ -4,6 +4,7 @@ use super::attention::Context;
 use super::block::Block;
 use super::config::{ConfigError, DecoderConfig};
 use super::layers::{Embedding, Linear, RmsNorm};
+use super::lora::LoraConfig;
 use super::params::fill;
 use super::rope::Rotary;
 use burn::module::Module;
@@ -27,6 +28,11 @@ pub struct Decoder<B: Backend> {
     pub(crate) rotary: Rotary<B>,
     #[module(skip)]
     config: DecoderConfig,
+    #[module(skip)]
+    lora: Option<LoraConfig>,
+    /// Whether the head's weight may learn; its gradient is as large as the vocabulary.
+    #[module(skip)]
+    head_learns: bool,
 }
 
 /// Packed token ids with what attention needs to know about them.
@@ -79,6 +85,8 @@ impl<B: Backend> Decoder<B> {
                 .then(|| Linear::unfilled(hidden, vocab, false, device)),
             rotary: Rotary::new(&config, device),
             config,
+            lora: None,
+            head_learns: true,
         }
     }
 
@@ -123,6 +131,27 @@ impl<B: Backend> Decoder<B> {
         &self.config
     }
 
+    /// What its adapters were made by, where it has some.
+    pub fn lora(&self) -> Option<&LoraConfig> {
+        self.lora.as_ref()
+    }
+
+    pub(super) fn set_lora(&mut self, lora: Option<LoraConfig>) {
+        self.lora = lora;
+    }
+
+    /// Says that the head does not learn, so that nothing prepares its gradient. The embedding,
+    /// where the head is tied to it, does not either.
+    #[must_use]
+    pub fn with_fixed_head(mut self) -> Self {
+        self.head_learns = false;
+        self
+    }
+
+    pub(crate) fn head_learns(&self) -> bool {
+        self.head_learns
+    }
+
     /// Where its parameters are.
     pub fn device(&self) -> B::Device {
         self.norm.weight.device()
@@ -136,8 +165,21 @@ impl<B: Backend> Decoder<B> {
     /// # Panics
     /// If the three arrays of `input` differ in shape.
     pub fn hidden(&self, input: &DecoderInput<B>) -> Tensor<B, 3> {
+        self.hidden_dropping(input, None)
+    }
+
+    /// [`hidden`](Self::hidden) in training: `seed` is that of the adapters' dropout masks. One
+    /// seed gives one function, at every level of differentiation.
+    ///
+    /// # Shapes
+    /// `[batch, seq] → [batch, seq, hidden]`
+    ///
+    /// # Panics
+    /// As [`hidden`](Self::hidden).
+    pub fn hidden_dropping(&self, input: &DecoderInput<B>, seed: Option<u64>) -> Tensor<B, 3> {
         let x = self.embed(input);
-        let context = self.context(input, &x);
+        let mut context = self.context(input, &x);
+        context.dropout = seed;
         self.norm.forward(run(&self.layers, x, &context))
     }
 
@@ -180,7 +222,7 @@ impl<B: Backend> Decoder<B> {
     /// The head W, `[vocab, hidden]`: the embedding when tied.
     pub fn head_weight(&self) -> Tensor<B, 2> {
         match &self.lm_head {
-            Some(head) => head.weight.val(),
+            Some(head) => head.whole_weight(),
             None => self.embed_tokens.weight.val(),
         }
     }

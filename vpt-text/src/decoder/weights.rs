@@ -130,14 +130,14 @@ impl<B: Backend> Decoder<B> {
     }
 
     /// Writes `config.json` and `model.safetensors` (float32) into `folder`, as Transformers
-    /// loads them. The same values give the same bytes. Each file is written beside its place
+    /// loads them, with adapters merged. The same values give the same bytes. Each file is written beside its place
     /// and renamed, so that a reader sees the old one or the new one, never half.
     ///
     /// # Errors
     /// [`CheckpointError::Io`] names the file.
     pub fn save(&self, folder: &Path) -> Result<(), CheckpointError> {
         std::fs::create_dir_all(folder).map_err(CheckpointError::io(folder))?;
-        let tensors = named(self)
+        let tensors = named(&self.clone().merged())
             .into_iter()
             .map(|named| (key_of(&named.path), Stored(named)));
         let format = HashMap::from([("format".to_owned(), "pt".to_owned())]);

@@ -1,19 +1,21 @@
 //! From a config to a trainer: which files, which task, which estimator.
 
 use super::RunError;
+use super::dropout::Seeded;
 use super::evaluate::HeldOut;
 use super::evaluator::AnswerLoss;
 use super::fingerprint::Fingerprint;
+use super::learns::{Learning, adapted};
 use super::origin::Origin;
-use super::places::{locate, locate_model, model_folder};
+use super::places::{adapter_folder, locate, locate_model, model_folder};
 use super::source::PackedSource;
 use crate::artefacts::Split;
-use crate::config::{DesignerForm, Method, RunConfig, SubsetSpec};
+use crate::config::{DesignerForm, Method, RunConfig};
 use crate::data::{
     Columns, Counts, DataError, FeedbackSet, Formatter, StreamOptions, Template, TextStream,
     read_records,
 };
-use crate::decoder::{Decoder, layer_index};
+use crate::decoder::Decoder;
 use crate::eval::answer::gold_answer;
 use crate::task::{
     DesignerSize, SoftTargetDesigner, SoftTargets, TargetRule, TextEstimator, TextTask, text_task,
@@ -25,7 +27,7 @@ use rand_chacha::ChaCha8Rng;
 use std::path::{Path, PathBuf};
 use vpt_core::{
     AdamW, Cadence, CosineSchedule, DifferenceStep, Downstream, Feedback, NoParameters,
-    ParamSubset, RandomDirection, Trainer, TrainerConfig,
+    RandomDirection, Trainer, TrainerConfig,
 };
 
 /// Feedback of any kind.
@@ -33,7 +35,7 @@ pub(super) type AnyFeedback<I> = Box<dyn Feedback<TextTask, I>>;
 
 /// The trainer of a text run.
 pub(super) type TextTrainer<I> =
-    Trainer<TextTask, I, PackedSource<I>, AnyFeedback<I>, TextEstimator>;
+    Trainer<TextTask, I, Seeded<PackedSource<I>>, AnyFeedback<I>, TextEstimator>;
 
 /// A run, ready to step.
 pub(super) struct Assembled<I: Backend> {
@@ -54,6 +56,8 @@ enum Purpose {
     Designer = 3,
     Direction = 4,
     Learner = 5,
+    Adapters = 6,
+    Dropout = 7,
 }
 
 fn generator(seed: u64, purpose: Purpose) -> ChaCha8Rng {
@@ -72,6 +76,21 @@ pub(super) fn assemble<I: Backend>(
     let origin = Origin::at(&locate_model(&config.model.path)?)?;
     let tokenizer = origin.tokenizer(&config.model.end_of_text)?;
     let learner = learner::<I>(config, &origin, init_from, device)?;
+    let learner = adapted(
+        learner,
+        config,
+        &mut generator(config.seed, Purpose::Adapters),
+    )?;
+    let (learning, learner) = Learning::of(config, learner)?;
+    if init_from.is_some() && !learning.trainable.is_all(&learner) {
+        return Err(RunError::Unfit {
+            key: "train.parameters",
+            message:
+                "what does not learn is not in checkpoints, and a resumed run would look for it in \
+                      model.path: name the weights there, not by --init-from"
+                    .into(),
+        });
+    }
     check_fit(config, &learner, &tokenizer)?;
 
     let template = Template::new(&config.data.prompt, &config.data.answer)?;
@@ -105,15 +124,14 @@ pub(super) fn assemble<I: Backend>(
     if !config.model.from_scratch {
         files.extend(origin.weight_file());
     }
+    if let Some(folder) = adapter_folder(&config.model.adapter)? {
+        for name in ["adapter_config.json", "adapter_model.safetensors"] {
+            files.push((name, folder.join(name)));
+        }
+    }
     let fingerprint = Fingerprint::new(config, &files)?;
 
-    let trainer = trainer(config, learner, source, feedback, device);
-    if trainer.subset.is_empty() {
-        return Err(RunError::Unfit {
-            key: "value.subset",
-            message: "no parameter of the learner is in it".into(),
-        });
-    }
+    let trainer = trainer(config, (learner, learning), source, feedback, device);
     Ok(Assembled {
         trainer,
         held_out,
@@ -182,15 +200,6 @@ pub(super) fn check_value<I: Backend>(
         return refuse(
             "designer.top_k",
             format!("{asked} exceeds the vocabulary of {limit}"),
-        );
-    }
-    if let SubsetSpec::Last(blocks) = config.value.subset
-        && blocks > model.num_hidden_layers
-    {
-        let limit = model.num_hidden_layers;
-        return refuse(
-            "value.subset",
-            format!("last:{blocks} of a model with {limit} blocks"),
         );
     }
     Ok(())
@@ -362,23 +371,6 @@ fn cadence(config: &RunConfig) -> Cadence {
     }
 }
 
-pub(super) fn subset<I: Backend>(spec: SubsetSpec, learner: &Decoder<I>) -> ParamSubset {
-    let model = learner.config();
-    let head = if model.tie_word_embeddings {
-        "embed_tokens"
-    } else {
-        "lm_head"
-    };
-    ParamSubset::matching(learner, |path| match spec {
-        SubsetSpec::All => true,
-        SubsetSpec::Head => path.starts_with(head),
-        SubsetSpec::Last(blocks) => {
-            let from = model.num_hidden_layers - blocks;
-            path == "norm.weight" || layer_index(path).is_some_and(|layer| layer >= from)
-        }
-    })
-}
-
 /// Wanted movement of log-probabilities between θ ± εv: larger in f32, where rounding sets in.
 fn difference<I: Backend>(learner: &Decoder<I>) -> DifferenceStep {
     match learner.norm.weight.dtype() {
@@ -389,7 +381,7 @@ fn difference<I: Backend>(learner: &Decoder<I>) -> DifferenceStep {
 
 fn trainer<I: Backend>(
     config: &RunConfig,
-    learner: Decoder<I>,
+    (learner, learning): (Decoder<I>, Learning),
     source: PackedSource<I>,
     feedback: Option<AnyFeedback<I>>,
     device: &I::Device,
@@ -427,7 +419,11 @@ fn trainer<I: Backend>(
         noise_batches: config.value.noise_batches,
     };
     let estimator = TextEstimator::new(config.value.estimator, scaled, difference(&learner));
-    let chosen = subset(config.value.subset, &learner);
+    let dropping = learner.lora().is_some_and(|lora| lora.dropout > 0.0);
+    let source = Seeded {
+        inner: source,
+        draws: dropping.then(|| generator(config.seed, Purpose::Dropout)),
+    };
     let feedback = feedback.unwrap_or_else(|| Box::new(Downstream::none()));
     let mut trainer = Trainer::new(
         text_task(rule(config)),
@@ -436,7 +432,8 @@ fn trainer<I: Backend>(
         (source, feedback, estimator),
         schedule,
     );
-    trainer.subset = chosen;
+    trainer.trainable = learning.trainable;
+    trainer.subset = learning.subset;
     trainer.learner_optimiser = AdamW::new(
         train.beta_1,
         train.beta_2,

@@ -37,6 +37,9 @@ pub enum RunError {
     /// A GGUF file.
     #[error(transparent)]
     Gguf(#[from] crate::decoder::GgufError),
+    /// Adapters.
+    #[error(transparent)]
+    Adapter(#[from] crate::decoder::LoraError),
     /// A model that cannot be made from its config.
     #[error("{path}: {source}")]
     ModelConfig {

@@ -1,16 +1,19 @@
 //! One run, from its config to its artefacts: data → task → trainer → files.
 //!
 //! A run folder holds `config.toml` (resolved), `metrics.jsonl`, `checkpoints/`, `model/` (as
-//! Transformers loads it), `designer/`, `evaluation.json`, `summary.json` and, where a designer
-//! learned, `example.json`.
+//! Transformers loads it), `adapter/` (as PEFT loads it, where there are adapters), `designer/`,
+//! `evaluation.json`, `summary.json` and, where a designer learned, `example.json`.
 
 mod assemble;
+mod dropout;
 mod error;
 mod evaluate;
 mod evaluator;
 mod example;
 mod fingerprint;
 mod folder;
+mod learns;
+mod merge;
 mod metrics;
 mod origin;
 mod places;
@@ -23,6 +26,7 @@ mod train;
 pub use error::RunError;
 pub use evaluate::{HeldOut, Measuring, SplitResult, evaluate};
 pub use folder::save_model;
+pub use merge::merge;
 pub use origin::Origin;
 pub use places::locate;
 pub use score::{FeedbackOptions, Texts, score};

@@ -62,6 +62,20 @@ pub(super) fn model_folder(folder: &Path) -> PathBuf {
     }
 }
 
+/// The folder of adapters that a path from a config means, a run folder's `adapter/` where it has
+/// one; none where the path is empty.
+///
+/// # Errors
+/// As for [`locate`].
+pub(super) fn adapter_folder(path: &str) -> Result<Option<PathBuf>, RunError> {
+    if path.is_empty() {
+        return Ok(None);
+    }
+    let folder = locate(path)?;
+    let kept = folder.join("adapter");
+    Ok(Some(if kept.is_dir() { kept } else { folder }))
+}
+
 fn data_folder() -> Option<PathBuf> {
     if let Some(folder) = std::env::var_os(OVERRIDE) {
         return Some(PathBuf::from(folder));

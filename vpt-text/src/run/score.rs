@@ -1,7 +1,8 @@
 //! Given texts under a model: log-probabilities, and with feedback what each token is worth.
 
 use super::RunError;
-use super::assemble::{Reader, check_value, subset};
+use super::assemble::{Reader, check_value};
+use super::learns::chosen;
 use super::places::locate;
 use super::standalone::{Model, open_learner};
 use crate::config::RunConfig;
@@ -109,14 +110,14 @@ fn values<B: Backend>(
         }
         None => set.documents().to_vec(),
     };
-    let chosen = subset(config.value.subset, learner);
-    let gradient = feedback_gradient(learner, &chosen, &labelled, config.value.feedback_batch)?;
+    let subset = chosen(config.value.subset, learner);
+    let gradient = feedback_gradient(learner, &subset, &labelled, config.value.feedback_batch)?;
     let how = Valuation {
         top_k: config.designer.top_k,
         alpha_max: config.designer.alpha_max,
         batch_size: config.eval.batch,
     };
-    let (found, value) = token_values(learner, &chosen, &gradient.direction, documents, &how)?;
+    let (found, value) = token_values(learner, &subset, &gradient.direction, documents, &how)?;
     let totals = Totals {
         value,
         alpha_max: how.alpha_max,

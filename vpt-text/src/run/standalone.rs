@@ -3,6 +3,7 @@
 use super::RunError;
 use super::assemble::{Reader, check_tokenizer};
 use super::evaluate::{HeldOut, Measuring, SplitResult, evaluate};
+use super::learns::loaded;
 use super::origin::Origin;
 use super::places::locate_model;
 use crate::artefacts::Split;
@@ -19,7 +20,7 @@ pub(super) fn open_learner<B: Backend>(
     device: &B::Device,
 ) -> Result<Decoder<B>, RunError> {
     let (learner, _) = Origin::at(&locate_model(&config.model.path)?)?.learner(device)?;
-    Ok(learner)
+    loaded(learner, config)
 }
 
 /// A model with its tokenizer, as a run or the Hub left it.
@@ -36,7 +37,7 @@ pub struct Model<B: Backend> {
 
 impl<B: Backend> Model<B> {
     /// Opens `config.model.path`: a model folder, a run folder, whose `model/` is meant, or a GGUF
-    /// file.
+    /// file; with the adapters of `config.model.adapter` on it, if it names some.
     ///
     /// # Errors
     /// A place that holds no model or tokenizer, or one that cannot be used.
@@ -44,6 +45,7 @@ impl<B: Backend> Model<B> {
         let origin = Origin::at(&locate_model(&config.model.path)?)?;
         let tokenizer = origin.tokenizer(&config.model.end_of_text)?;
         let (learner, notes) = origin.learner(device)?;
+        let learner = loaded(learner, config)?;
         check_tokenizer(&learner, &tokenizer)?;
         Ok(Self {
             learner,

@@ -333,6 +333,8 @@ impl<'a, I: Backend> Run<'a, I> {
         let out = &self.options.out;
         let trainer = &self.parts.trainer;
         save_model(&trainer.learner, &self.parts.origin, &out.join("model"))?;
+        let base = Some(self.config.model.path.as_str());
+        trainer.learner.save_lora(&out.join("adapter"), base)?;
         let designer_parameters = self.save_designer(&out.join("designer"))?;
         let items = |split| {
             let found = results.iter().find(|result| result.split == split);

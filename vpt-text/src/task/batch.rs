@@ -21,6 +21,9 @@ pub struct TextBatch<B: Backend> {
     pub labels: Tensor<B, 1, Int>,
     /// One over the number of answer tokens in the whole step. `[n]`
     pub weights: Tensor<B, 1>,
+    /// The draw ξ: the seed of the adapters' dropout masks. None where nothing is dropped.
+    #[module(skip)]
+    pub dropout: Option<u64>,
 }
 
 impl<B: Backend> TextBatch<B> {
@@ -50,6 +53,7 @@ impl<B: Backend> TextBatch<B> {
             rows: line(rows),
             labels: line(labels),
             weights: Tensor::from_data(weights, float_options(device)),
+            dropout: None,
         }
     }
 }

@@ -92,15 +92,12 @@ impl<B: Backend> SoftTargetDesigner<B> {
 
     /// Scores and gate at the positions that `views` asks about.
     pub fn forward(&self, views: &TextBatch<B>, reference: &Candidates<B>) -> Proposal<B> {
-        let table = unit_rms(reference.embedding.clone());
-        let [_, learner_width] = table.dims();
+        // Only the rows that are read are normalised: the table may be the largest tensor there is.
+        let rows = |ids| unit_rms(reference.embedding.clone().select(0, ids));
         let [batch, seq] = views.next.dims();
-        let read = |linear: &Linear<B>, ids: Tensor<B, 1, burn::tensor::Int>| {
-            linear.forward(table.clone().select(0, ids))
-        };
         let tokens = views.input.tokens.clone().reshape([batch * seq]);
         let next = views.next.clone().reshape([batch * seq]);
-        let x = read(&self.context, tokens) + read(&self.next, next);
+        let x = self.context.forward(rows(tokens)) + self.next.forward(rows(next));
         let [_, width] = x.dims();
         let x = x.reshape([batch, seq, width]);
         let h = self.trunk(x, &views.input).reshape([batch * seq, width]);
@@ -108,11 +105,8 @@ impl<B: Backend> SoftTargetDesigner<B> {
 
         let ([n, slots], k) = (reference.ids.dims(), reference.count());
         let ids = reference.ids.clone().narrow(1, 1, slots - 1);
-        let rows = table.select(0, ids.reshape([n * k]));
-        let keys = self
-            .key
-            .forward(rows.reshape([n * k, learner_width]))
-            .reshape([n, k, width]);
+        let candidates = rows(ids.reshape([n * k]));
+        let keys = self.key.forward(candidates).reshape([n, k, width]);
         let query = self.query.forward(h.clone()).reshape([n, 1, width]);
         let scores = (keys * query)
             .sum_dim(2)

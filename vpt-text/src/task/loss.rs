@@ -34,6 +34,9 @@ impl PredictiveLoss<Text, SoftTargets> for SoftCrossEntropy {
     /// ∂L/∂h_t = w_t (E_t − Σ_k q_tk W_k) and ∂L/∂W = pᵀ(w h) − the scattered q-part. The dense
     /// halves are constants of the reference's single pass; the sparse half is left to the tape.
     /// Right to first order only, which is why it lives on `Autodiff<I>` alone.
+    ///
+    /// # Panics
+    /// If the head is on the tape while the reference was made for one that does not learn.
     fn learner_loss<I: Backend>(
         &self,
         prediction: Hidden<Autodiff<I>>,
@@ -56,9 +59,18 @@ impl PredictiveLoss<Text, SoftTargets> for SoftCrossEntropy {
         let logits = (rows * hidden.clone().reshape([n, 1, width]))
             .sum_dim(2)
             .reshape([n, slots]);
-        let surrogate = (hidden * lift(dense)).sum()
-            + (head * lift(reference.head_gradient.clone())).sum()
-            - (logits * lift(share.clone())).sum();
+        let dense = (hidden * lift(dense)).sum();
+        let dense = match &reference.head_gradient {
+            Some(gradient) => dense + (head * lift(gradient.clone())).sum(),
+            None => {
+                assert!(
+                    !head.is_require_grad(),
+                    "SoftCrossEntropy: the head is on the tape and was said not to learn"
+                );
+                dense
+            }
+        };
+        let surrogate = dense - (logits * lift(share.clone())).sum();
 
         // −Σ w Σ q log p, with Σ_k q_tk = 1.
         let value = (share * reference.log_p.clone()).sum().neg();

@@ -18,6 +18,9 @@ pub struct Hidden<B: Backend> {
     pub head: Tensor<B, 2>,
     /// The learner's token embeddings, for designers to read. `[vocab, width]`
     pub embedding: Tensor<B, 2>,
+    /// Whether the head's gradient is asked for.
+    #[module(skip)]
+    pub head_learns: bool,
 }
 
 impl Modality for Text {
@@ -28,13 +31,14 @@ impl Modality for Text {
     type Target<B: Backend> = SoftTarget<B>;
 
     fn predict<B: Backend>(learner: &Decoder<B>, views: &TextBatch<B>) -> Hidden<B> {
-        let hidden = learner.hidden(&views.input);
+        let hidden = learner.hidden_dropping(&views.input, views.dropout);
         let [batch, seq, width] = hidden.dims();
         let hidden = hidden.reshape([batch * seq, width]);
         Hidden {
             hidden: hidden.select(0, views.rows.clone()),
             head: learner.head_weight(),
             embedding: learner.embed_tokens.weight.val(),
+            head_learns: learner.head_learns(),
         }
     }
 }

@@ -17,8 +17,8 @@ pub struct Candidates<B: Backend> {
     pub log_sum_exp: Tensor<B, 1>,
     /// E_t = Σ_v p_tv W_v. `[n, width]`
     pub expected: Tensor<B, 2>,
-    /// Σ_t w_t p_tv h_t. `[vocab, width]`
-    pub head_gradient: Tensor<B, 2>,
+    /// Σ_t w_t p_tv h_t, unless the head does not learn. `[vocab, width]`
+    pub head_gradient: Option<Tensor<B, 2>>,
     /// The learner's token embeddings. `[vocab, width]`
     pub embedding: Tensor<B, 2>,
     /// c(t, slot), the value of each slot along the feedback's direction, where it is known.
@@ -40,7 +40,7 @@ impl<B: Backend> Candidates<B> {
         let nothing = Tensor::zeros([0, 0], (&self.log_p.device(), self.log_p.dtype()));
         Self {
             expected: nothing.clone(),
-            head_gradient: nothing.clone(),
+            head_gradient: None,
             embedding: nothing,
             ..self
         }

@@ -151,9 +151,11 @@ impl TargetFn<Text> for SoftTargets {
             hidden,
             head,
             embedding,
+            head_learns,
         } = prediction;
         let [n, _] = hidden.dims();
-        let pass = pass(&hidden, &head, &views.weights, self.top_k, CHUNK_LOGITS);
+        let weights = head_learns.then_some(&views.weights);
+        let pass = pass(&hidden, &head, weights, self.top_k, CHUNK_LOGITS);
         let labels = views.labels.clone();
         let rows = head.select(0, labels.clone());
         let options = (&hidden.device(), hidden.dtype());

@@ -106,25 +106,26 @@ pub(super) struct Pass<B: Backend> {
     pub(super) log_sum_exp: Tensor<B, 1>,
     /// E_t = Σ_v p_tv W_v, the dense half of ∂L/∂h_t. `[n, width]`
     pub(super) expected: Tensor<B, 2>,
-    /// Σ_t w_t p_tv h_t, the dense half of ∂L/∂W. `[vocab, width]`
-    pub(super) head_gradient: Tensor<B, 2>,
+    /// Σ_t w_t p_tv h_t, the dense half of ∂L/∂W, where there are weights. `[vocab, width]`
+    pub(super) head_gradient: Option<Tensor<B, 2>>,
 }
 
-/// The single pass: lse, top K, and the dense halves of the gradients.
+/// The single pass: lse, top K, and the dense halves of the gradients; the head's, which costs as
+/// much as the logits, where there are weights.
 ///
 /// # Shapes
 /// `hidden [n, width]`, `head [vocab, width]`, `weights [n]`
 pub(super) fn pass<B: Backend>(
     hidden: &Tensor<B, 2>,
     head: &Tensor<B, 2>,
-    weights: &Tensor<B, 1>,
+    weights: Option<&Tensor<B, 1>>,
     top_k: usize,
     chunk: usize,
 ) -> Pass<B> {
     let ([n, width], [vocab, _]) = (hidden.dims(), head.dims());
     let device = hidden.device();
     let zeros = |shape: [usize; 2]| Tensor::<B, 2>::zeros(shape, (&device, hidden.dtype()));
-    let mut head_gradient = zeros([vocab, width]);
+    let mut head_gradient = weights.map(|_| zeros([vocab, width]));
     if n == 0 {
         return Pass {
             ids: Tensor::zeros([0, top_k], &device),
@@ -146,11 +147,11 @@ pub(super) fn pass<B: Backend>(
         let sum = log_sum_exp(&logits);
         let p = (logits - sum.clone()).exp();
         expected.push(p.clone().matmul(head.clone()));
-        let weighted = h * weights
-            .clone()
-            .narrow(0, start, length)
-            .reshape([length, 1]);
-        head_gradient = head_gradient + p.transpose().matmul(weighted);
+        if let (Some(sum), Some(weights)) = (head_gradient.take(), weights) {
+            let weights = weights.clone().narrow(0, start, length);
+            let weighted = h * weights.reshape([length, 1]);
+            head_gradient = Some(sum + p.transpose().matmul(weighted));
+        }
         sums.push(sum);
     }
     let (ids, logits) = match top_k {
@@ -257,7 +258,7 @@ mod tests {
         let whole = pass(
             &plain.0,
             &plain.1,
-            &weights.clone().inner(),
+            Some(&weights.clone().inner()),
             TOP_K,
             CHUNK_LOGITS,
         );
@@ -276,12 +277,21 @@ mod tests {
         let scores = label_scores(&plain.0, &plain.1, &labels.clone().inner());
         // One token at a time, two and a rest of one, three and a rest of one.
         for chunk in [1, 2 * VOCAB, 4 * VOCAB - 1] {
-            let part = pass(&plain.0, &plain.1, &weights.clone().inner(), TOP_K, chunk);
+            let part = pass(
+                &plain.0,
+                &plain.1,
+                Some(&weights.clone().inner()),
+                TOP_K,
+                chunk,
+            );
             part.ids.into_data().assert_eq(&whole.ids.to_data(), true);
             close(part.logits, whole.logits.clone());
             close(part.log_sum_exp, whole.log_sum_exp.clone());
             close(part.expected, whole.expected.clone());
-            close(part.head_gradient, whole.head_gradient.clone());
+            close(
+                part.head_gradient.unwrap(),
+                whole.head_gradient.clone().unwrap(),
+            );
             let (found, [h, w]) = gradients(chunk);
             close(found, log_p.clone());
             close(h, by_hidden.clone());
@@ -307,12 +317,12 @@ mod tests {
             labels,
         } = sample::<B>(0);
         for top_k in [0, TOP_K] {
-            let pass = pass(&hidden, &head, &weights, top_k, CHUNK_LOGITS);
+            let pass = pass(&hidden, &head, Some(&weights), top_k, CHUNK_LOGITS);
             assert_eq!(pass.ids.dims(), [0, top_k]);
             assert_eq!(pass.logits.dims(), [0, top_k]);
             assert_eq!(pass.log_sum_exp.dims(), [0]);
             assert_eq!(pass.expected.dims(), [0, 4]);
-            close(pass.head_gradient, head.zeros_like());
+            close(pass.head_gradient.unwrap(), head.zeros_like());
             let log_p = log_probabilities(&hidden, &head, &pass.ids, CHUNK_LOGITS);
             assert_eq!(log_p.dims(), [0, top_k]);
         }

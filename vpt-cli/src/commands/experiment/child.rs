@@ -59,6 +59,9 @@ pub(super) fn start(
     if let Some(model) = &args.layers.model {
         command.arg("--model").arg(model);
     }
+    if let Some(adapter) = &args.layers.adapter {
+        command.arg("--adapter").arg(adapter);
+    }
     if let Some(backend) = args.backend.backend {
         command.arg("--backend").arg(backend.to_string());
     }

@@ -1,6 +1,7 @@
 //! From metadata to a decoder's configuration.
 
 use super::super::config::{DecoderConfig, ModelType};
+use super::super::rope_scaling::RopeScaling;
 use super::fault::{GgufFault, malformed, unsupported};
 use super::header::Header;
 use super::names::{EMBEDDING, HEAD};

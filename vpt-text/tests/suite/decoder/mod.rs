@@ -3,5 +3,6 @@ pub(crate) mod fixture;
 mod generation;
 mod golden;
 mod gradient;
+mod lora;
 mod packing;
 mod weights;

@@ -1,2 +1,3 @@
+mod adapters;
 mod fixture;
 mod isolation;

@@ -163,6 +163,7 @@ fn names_of_tokens_do_not_matter() {
         rows,
         labels,
         weights,
+        dropout,
     } = setting.batch.clone();
     input.tokens = name(&input.tokens);
     let [n] = labels.dims();
@@ -174,6 +175,7 @@ fn names_of_tokens_do_not_matter() {
             rows,
             labels: name(&labels.reshape([n, 1])).reshape([n]),
             weights,
+            dropout,
         },
         ..setting
     };

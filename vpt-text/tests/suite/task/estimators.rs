@@ -10,6 +10,8 @@ use vpt_text::config::EstimatorKind::{Central, Linear, Nested as NestedTapes};
 use vpt_text::task::TargetRule;
 
 const SUBSETS: [&str; 3] = ["all", "head", "last:1"];
+/// Where adapters alone learn.
+const OF_ADAPTERS: [&str; 2] = ["adapters", "last:1"];
 
 /// ∇ L_pre over S with the designer's targets.
 fn g_pre<B: Backend>(setting: &Setting<B>, subset: &ParamSubset) -> GradVector<B> {
@@ -29,16 +31,20 @@ fn curved<B: Backend>(setting: &Setting<B>, subset: &ParamSubset) -> GradVector<
 }
 
 fn estimators_agree<B: Backend>(rule: TargetRule, tied: bool, tolerance: f64) {
-    let setting = Setting::<B>::new(rule, tied);
-    for name in SUBSETS {
+    agree(&Setting::<B>::new(rule, tied), &SUBSETS, tolerance);
+    agree(&Setting::<B>::adapted(rule, tied), &OF_ADAPTERS, tolerance);
+}
+
+fn agree<B: Backend>(setting: &Setting<B>, subsets: &[&str], tolerance: f64) {
+    for name in subsets {
         let subset = setting.subset(name);
         for (along, steer) in [
             ("g_down", setting.direction(&subset)),
-            ("g_down − λ g_pre", curved(&setting, &subset)),
+            ("g_down − λ g_pre", curved(setting, &subset)),
         ] {
             let exact = setting.estimate(NestedTapes, &subset, &steer);
             // V itself may nearly cancel.
-            let lengths = steer.norm() * g_pre(&setting, &subset).norm();
+            let lengths = steer.norm() * g_pre(setting, &subset).norm();
             let expected = exact.descent.as_vector().to_vec();
             for kind in [Linear, Central] {
                 let found = setting.estimate(kind, &subset, &steer);
@@ -97,10 +103,18 @@ fn nested_tapes_are_a_difference_in_the_designer() {
 }
 
 fn value_has_three_faces<B: Backend>(tolerance: f64) {
-    let setting = Setting::<B>::new(STABILISED, true);
+    faces(&Setting::<B>::new(STABILISED, true), &SUBSETS, tolerance);
+    faces(
+        &Setting::<B>::adapted(STABILISED, true),
+        &OF_ADAPTERS,
+        tolerance,
+    );
+}
+
+fn faces<B: Backend>(setting: &Setting<B>, subsets: &[&str], tolerance: f64) {
     let reference = setting.reference();
     let target = setting.target(&reference);
-    for name in SUBSETS {
+    for name in subsets {
         let subset = setting.subset(name);
         let g_down = setting.direction(&subset);
         // Eq. 14 with the gradient that the learner descends, which is what is logged.

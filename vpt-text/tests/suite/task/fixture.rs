@@ -8,11 +8,13 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 use vpt_core::{
     DifferenceStep, GradVector, MetaEstimate, MetaGradient, NoParameters, ParamSubset, Point,
-    PredictiveTask, UpdateGradient, lift, trainable,
+    PredictiveTask, UpdateGradient, lift,
 };
 use vpt_text::config::{DesignerForm, EstimatorKind};
 use vpt_text::data::{Document, PackedBatch};
-use vpt_text::decoder::{Decoder, DecoderConfig, ModelType, RopeScaling, layer_index};
+use vpt_text::decoder::{
+    Decoder, DecoderConfig, LoraConfig, ModelType, RopeScaling, TargetModules, is_adapter, layer_index,
+};
 use vpt_text::task::{
     Candidates, DesignerSize, SoftTarget, SoftTargetDesigner, SoftTargets, TargetRule, TextBatch,
     TextEstimator, TextTask, label_loss, text_task,
@@ -48,6 +50,8 @@ pub(crate) struct Setting<B: Backend> {
     pub(crate) batch: TextBatch<B>,
     /// Labelled, from other documents.
     pub(crate) feedback: TextBatch<B>,
+    /// What of the learner learns.
+    pub(crate) trainable: ParamSubset,
 }
 
 impl<B: Backend> Setting<B> {
@@ -61,10 +65,32 @@ impl<B: Backend> Setting<B> {
         Self {
             task: text_task(SoftTargets { rule, top_k: TOP_K }),
             designer: (NoParameters, Some(moved(designer(), 0.5))),
+            trainable: ParamSubset::all(&learner),
             learner,
             batch: upload(&stream),
             feedback: upload(&labelled),
         }
+    }
+
+    /// The same with adapters beside every linear, which alone learn, far from where they start,
+    /// and with dropout.
+    pub(crate) fn adapted(rule: TargetRule, tied: bool) -> Self {
+        let mut setting = Self::new(rule, tied);
+        let config = LoraConfig {
+            dropout: 0.2,
+            ..LoraConfig::new(3, 6.0, TargetModules::AllLinear)
+        };
+        let mut rng = ChaCha8Rng::seed_from_u64(11);
+        let learner = setting.learner.with_lora(&config, &mut rng).unwrap();
+        setting.trainable = ParamSubset::matching(&learner, is_adapter);
+        let step = GradVector::generate(&learner, &setting.trainable, |length| {
+            (0..length)
+                .map(|_| 0.15 * rng.sample::<f64, _>(StandardNormal))
+                .collect()
+        });
+        setting.learner = step.shift(learner, 1.0).with_fixed_head();
+        setting.batch.dropout = Some(12);
+        setting
     }
 
     pub(crate) fn reference(&self) -> Candidates<B> {
@@ -81,12 +107,13 @@ impl<B: Backend> Setting<B> {
         let tied = self.learner.config().tie_word_embeddings;
         let head = if tied { "embed_tokens" } else { "lm_head" };
         let last = self.learner.config().num_hidden_layers - 1;
-        ParamSubset::matching(&self.learner, |path| match name {
-            "all" => true,
+        let subset = ParamSubset::matching(&self.learner, |path| match name {
+            "all" | "adapters" => true,
             "head" => path.starts_with(head),
             "last:1" => path == "norm.weight" || layer_index(path) == Some(last),
             _ => panic!("{name}"),
-        })
+        });
+        subset.intersection(&self.trainable)
     }
 
     /// g_down over S.
@@ -99,13 +126,16 @@ impl<B: Backend> Setting<B> {
 
     /// ∇_θ L_pre by the plain definition of the loss, and L_pre.
     pub(crate) fn pretraining(&self, target: &SoftTarget<B>) -> (UpdateGradient<B>, f64) {
-        let learner: Decoder<Autodiff<B>> = trainable(&self.learner);
+        let learner: Decoder<Autodiff<B>> = self.trainable.track(lift(&self.learner));
         let views: TextBatch<Autodiff<B>> = lift(&self.batch);
         let prediction = self.task.predict(&learner, &views);
         let loss = self.task.loss(prediction, &constant(target), &views);
         let loss = loss.total();
         let value = scalar(loss.clone().inner());
-        (UpdateGradient::backward(loss, &learner), value)
+        (
+            UpdateGradient::within(loss, &learner, &self.trainable),
+            value,
+        )
     }
 
     /// The same by the learner's own step.
@@ -114,14 +144,17 @@ impl<B: Backend> Setting<B> {
         target: &SoftTarget<B>,
         reference: &Candidates<B>,
     ) -> (UpdateGradient<B>, f64) {
-        let learner: Decoder<Autodiff<B>> = trainable(&self.learner);
+        let learner: Decoder<Autodiff<B>> = self.trainable.track(lift(&self.learner));
         let views: TextBatch<Autodiff<B>> = lift(&self.batch);
         let prediction = self.task.predict(&learner, &views);
         let loss = self
             .task
             .learner_loss(prediction, &constant(target), &views, reference);
         let value = scalar(loss.value);
-        (UpdateGradient::backward(loss.surrogate, &learner), value)
+        (
+            UpdateGradient::within(loss.surrogate, &learner, &self.trainable),
+            value,
+        )
     }
 
     pub(crate) fn at<'a>(

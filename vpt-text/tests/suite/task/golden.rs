@@ -60,6 +60,7 @@ fn prediction<B: Backend>(golden: &Golden) -> Hidden<B> {
         hidden: matrix(&golden.h),
         embedding: head.clone(),
         head,
+        head_learns: true,
     }
 }
 
@@ -74,6 +75,7 @@ fn views<B: Backend>(golden: &Golden) -> TextBatch<B> {
         input,
         labels,
         weights: floats(golden.w.clone(), [N]),
+        dropout: None,
     }
 }
 
@@ -108,6 +110,7 @@ fn the_plain_loss_is_theirs<B: Backend>(tolerance: f64) {
         hidden: hidden.clone(),
         embedding: head.clone(),
         head: head.clone(),
+        head_learns: true,
     };
     let target = target(&golden, alpha.clone(), p.clone());
     let loss = task().loss(prediction, &target, &views(&golden)).total();
@@ -153,6 +156,7 @@ fn the_learners_loss_is_theirs<B: Backend>(tolerance: f64) {
         hidden: hidden.clone(),
         embedding: head.clone(),
         head: head.clone(),
+        head_learns: true,
     };
     let target = constant(&given(&golden));
     let loss = task().learner_loss(prediction, &target, &views(&golden), &reference);
@@ -184,6 +188,7 @@ fn values_of_tokens_are_those_of_pytorch() {
             hidden: plain.hidden.clone() + h_dot.clone().mul_scalar(step),
             head: plain.head.clone() + w_dot.clone().mul_scalar(step),
             embedding: plain.embedding.clone(),
+            head_learns: true,
         };
         task().coefficients(shifted, &views, &reference)
     };

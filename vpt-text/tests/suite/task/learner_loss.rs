@@ -26,8 +26,12 @@ fn random_target<B: Backend>(reference: &Candidates<B>, seed: u64) -> SoftTarget
 }
 
 fn both_gradients_agree<B: Backend>(tolerance: f64) {
-    for tied in [true, false] {
-        let setting = Setting::<B>::new(STABILISED, tied);
+    let settings = [true, false].map(|tied| Setting::<B>::new(STABILISED, tied));
+    // And with adapters, where nothing is prepared for a head that does not learn.
+    let adapted = Setting::<B>::adapted(STABILISED, true);
+    assert!(adapted.reference().head_gradient.is_none());
+    for setting in settings.iter().chain([&adapted]) {
+        let tied = setting.learner.config().tie_word_embeddings;
         let reference = setting.reference();
         // A label that is a candidate has two slots; one that is not has one.
         let slots = ids(&reference.ids);

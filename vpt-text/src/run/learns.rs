@@ -1,0 +1,111 @@
+//! What of the learner learns, and what of that the value is on.
+
+use super::RunError;
+use super::places::adapter_folder;
+use crate::config::{RunConfig, SubsetSpec, TrainableSpec};
+use crate::decoder::{Decoder, LoraConfig, LoraError, is_adapter, layer_index};
+use burn::tensor::backend::Backend;
+use rand::Rng;
+use vpt_core::ParamSubset;
+
+/// `learner` with the adapters that the config names, if any: loaded ones, or fresh ones drawn from
+/// `rng`.
+pub(super) fn adapted<I: Backend, R: Rng + ?Sized>(
+    learner: Decoder<I>,
+    config: &RunConfig,
+    rng: &mut R,
+) -> Result<Decoder<I>, RunError> {
+    if config.lora.rank == 0 {
+        return loaded(learner, config);
+    }
+    let keys = &config.lora;
+    let lora = LoraConfig {
+        dropout: keys.dropout,
+        rslora: keys.rslora,
+        ..LoraConfig::new(keys.rank, keys.alpha, keys.targets.clone())
+    };
+    learner.with_lora(&lora, rng).map_err(|error| match error {
+        LoraError::Targets(message) => RunError::Unfit {
+            key: "lora.targets",
+            message,
+        },
+        other => other.into(),
+    })
+}
+
+/// `learner` with the adapters of `model.adapter` on it, if it names some.
+pub(super) fn loaded<I: Backend>(
+    learner: Decoder<I>,
+    config: &RunConfig,
+) -> Result<Decoder<I>, RunError> {
+    match adapter_folder(&config.model.adapter)? {
+        Some(folder) => Ok(learner.load_lora(&folder)?),
+        None => Ok(learner),
+    }
+}
+
+/// What learns, and S within it.
+pub(super) struct Learning {
+    pub(super) trainable: ParamSubset,
+    pub(super) subset: ParamSubset,
+}
+
+impl Learning {
+    /// As `config` says, with the learner told whether its head is among it.
+    pub(super) fn of<I: Backend>(
+        config: &RunConfig,
+        learner: Decoder<I>,
+    ) -> Result<(Self, Decoder<I>), RunError> {
+        let trainable = match config.train.parameters {
+            TrainableSpec::Auto if config.is_adapted() => SubsetSpec::Adapters,
+            TrainableSpec::Auto | TrainableSpec::All => SubsetSpec::All,
+            TrainableSpec::Last(blocks) => SubsetSpec::Last(blocks),
+            TrainableSpec::Adapters => SubsetSpec::Adapters,
+        };
+        let blocks = learner.config().num_hidden_layers;
+        for (key, spec) in [
+            ("train.parameters", trainable),
+            ("value.subset", config.value.subset),
+        ] {
+            if let SubsetSpec::Last(last) = spec
+                && last > blocks
+            {
+                let message = format!("last:{last} of a model with {blocks} blocks");
+                return Err(RunError::Unfit { key, message });
+            }
+        }
+        let trainable = chosen(trainable, &learner);
+        let subset = chosen(config.value.subset, &learner).intersection(&trainable);
+        if subset.is_empty() {
+            return Err(RunError::Unfit {
+                key: "value.subset",
+                message: "nothing in it learns".into(),
+            });
+        }
+        let head = chosen(SubsetSpec::Head, &learner);
+        let learner = match head.intersection(&trainable).is_empty() {
+            true => learner.with_fixed_head(),
+            false => learner,
+        };
+        Ok((Self { trainable, subset }, learner))
+    }
+}
+
+/// The parameters that `spec` means.
+pub(super) fn chosen<I: Backend>(spec: SubsetSpec, learner: &Decoder<I>) -> ParamSubset {
+    let model = learner.config();
+    let head = if model.tie_word_embeddings {
+        "embed_tokens"
+    } else {
+        "lm_head"
+    };
+    ParamSubset::matching(learner, |path| match spec {
+        SubsetSpec::All | SubsetSpec::Trainable => true,
+        SubsetSpec::Head => path.starts_with(head),
+        SubsetSpec::Adapters => is_adapter(path),
+        SubsetSpec::Last(blocks) => {
+            let from = model.num_hidden_layers - blocks;
+            path == "norm.weight" || layer_index(path).is_some_and(|layer| layer >= from)
+        }
+    })
+}
