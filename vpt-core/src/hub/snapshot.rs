@@ -36,7 +36,7 @@ struct Announced {
 }
 
 enum Origin {
-    Server(ApiRepo),
+    Server(Box<ApiRepo>),
     /// The cache alone, and why.
     Cache(String),
 }
@@ -134,7 +134,7 @@ impl Snapshot {
             (label, revision),
             listing.sha,
             files.map(Sibling::announced).collect(),
-            Origin::Server(api.repo(pinned)),
+            Origin::Server(Box::new(api.repo(pinned))),
         ))
     }
 
