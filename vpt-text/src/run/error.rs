@@ -32,7 +32,7 @@ pub enum RunError {
         /// What the config says.
         path: String,
         /// Why not.
-        source: vpt_core::hub::HubError,
+        source: Box<vpt_core::hub::HubError>,
     },
     /// A model that cannot be made from its config.
     #[error("{path}: {source}")]
