@@ -36,7 +36,7 @@ struct Announced {
 }
 
 enum Origin {
-    Server(ApiRepo),
+    Server(Box<ApiRepo>),
     /// The cache alone, and why.
     Cache(String),
 }
@@ -134,7 +134,7 @@ impl Snapshot {
             (label, revision),
             listing.sha,
             files.map(Sibling::announced).collect(),
-            Origin::Server(api.repo(pinned)),
+            Origin::Server(Box::new(api.repo(pinned))),
         ))
     }
 
@@ -250,8 +250,7 @@ impl Snapshot {
                 link(&blob, &path, name).map_err(HubError::io(&path))?;
                 return Ok(path);
             }
-            // One that is too long cannot be gone on with, and one that is complete needs no more
-            // than a name, but was not checked.
+            // There is nothing to go on with behind the end: the server would refuse the request.
             let part = blob.with_extension("part");
             if size_of(&part).is_some_and(|size| announced.size.is_none_or(|all| size >= all)) {
                 fs::remove_file(&part).map_err(HubError::io(&part))?;
@@ -277,10 +276,9 @@ impl Snapshot {
             _ => return Ok(()),
         };
         // The name in the snapshot may be a link; its blob is the damaged one.
-        for path in [fs::canonicalize(path).ok(), Some(path.to_owned())] {
-            if let Some(path) = path {
-                let _ = fs::remove_file(path);
-            }
+        let blob = fs::canonicalize(path).ok();
+        for path in blob.into_iter().chain([path.to_owned()]) {
+            let _ = fs::remove_file(path);
         }
         Err(HubError::Damaged {
             repo: self.label.clone(),

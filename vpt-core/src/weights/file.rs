@@ -192,8 +192,10 @@ fn offsets(shape: &[usize], strides: &[usize]) -> impl Iterator<Item = usize> {
     })
 }
 
+type Widen = fn(&[u8]) -> Vec<f32>;
+
 /// Little-endian values as f32; `None` for what is not a float of 16 or 32 bits.
-fn widening(dtype: Dtype) -> Option<fn(&[u8]) -> Vec<f32>> {
+fn widening(dtype: Dtype) -> Option<Widen> {
     fn each<const N: usize>(raw: &[u8], value: fn([u8; N]) -> f32) -> Vec<f32> {
         raw.as_chunks()
             .0

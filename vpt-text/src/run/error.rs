@@ -32,7 +32,7 @@ pub enum RunError {
         /// What the config says.
         path: String,
         /// Why not.
-        source: vpt_core::hub::HubError,
+        source: Box<vpt_core::hub::HubError>,
     },
     /// A GGUF file.
     #[error(transparent)]

@@ -45,7 +45,7 @@ pub(super) fn locate_model(path: &str) -> Result<PathBuf, RunError> {
     };
     let refused = |source| RunError::Hub {
         path: path.to_owned(),
-        source,
+        source: Box::new(source),
     };
     let hub = Hub::from_env().map_err(refused)?;
     hub.model_folder(&name.repo, name.revision.as_deref())
