@@ -182,7 +182,7 @@ impl<R: Read> Cursor<R> {
             _ => return malformed(format!("a list of type {kind}")),
         };
         self.room_for(count, shortest)?;
-        let entries = 0..count;
+        let mut entries = 0..count;
         Ok(match kind {
             0..=5 | 10 | 11 => {
                 let list = entries
@@ -196,14 +196,14 @@ impl<R: Read> Cursor<R> {
             }
             8 => Value::Texts(entries.map(|_| self.string()).collect::<Result<_, _>>()?),
             // Lists of flags and of lists are passed over: nothing that is read has one.
-            7 => entries
-                .map(|_| self.array::<1>().map(|_| ()))
-                .collect::<Result<(), _>>()
-                .map(|()| Value::Other)?,
-            _ => entries
-                .map(|_| self.list(depth + 1).map(|_| ()))
-                .collect::<Result<(), _>>()
-                .map(|()| Value::Other)?,
+            7 => {
+                entries.try_for_each(|_| self.array::<1>().map(|_| ()))?;
+                Value::Other
+            }
+            _ => {
+                entries.try_for_each(|_| self.list(depth + 1).map(|_| ()))?;
+                Value::Other
+            }
         })
     }
 
