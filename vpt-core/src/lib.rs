@@ -16,6 +16,9 @@
 //! | eq. 15 (∇_φ V) | [`MetaGradient`]: [`Nested`], [`CentralDifference`], [`LinearTarget`] |
 //! | Algorithm 1, A.7 (burn-in), A.5 (cadence) | [`Trainer`] |
 //!
+//! Beside them lies what published checkpoints need whatever they hold: [`weights`] reads their
+//! tensors, and `hub` (a feature) finds them by name.
+//!
 //! Libraries return errors and never print; randomness is drawn on the host from generators that
 //! checkpoints hold.
 
@@ -23,6 +26,8 @@ mod error;
 mod evaluator;
 mod feedback;
 mod grad_vector;
+#[cfg(feature = "hub")]
+pub mod hub;
 mod meta;
 mod moments;
 mod parameters;
@@ -31,6 +36,7 @@ mod subset;
 mod task;
 mod train;
 pub mod value;
+pub mod weights;
 
 pub use error::CoreError;
 pub use evaluator::Evaluator;

@@ -141,6 +141,22 @@ pub enum DataError {
         /// The line.
         line: usize,
     },
+    /// Tokens could not be kept.
+    #[error("{path}: {source}")]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file of kept tokens is not what was written.
+    #[error("{path}: damaged ({detail}); remove it to have it made again")]
+    Tokens {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
     /// A text could not be tokenised.
     #[error("{path}: {source}")]
     Tokenizer {

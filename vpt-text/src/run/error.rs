@@ -26,6 +26,14 @@ pub enum RunError {
     /// A model folder.
     #[error(transparent)]
     Model(#[from] crate::decoder::CheckpointError),
+    /// A data set on the Hub that could not be had.
+    #[error("{name}: {source}")]
+    DataSet {
+        /// What the config says.
+        name: String,
+        /// Why not.
+        source: vpt_core::hub::HubError,
+    },
     /// A model that cannot be made from its config.
     #[error("{path}: {source}")]
     ModelConfig {

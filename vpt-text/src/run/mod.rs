@@ -5,6 +5,7 @@
 //! learned, `example.json`.
 
 mod assemble;
+mod corpus;
 mod error;
 mod evaluate;
 mod evaluator;
@@ -18,6 +19,7 @@ mod source;
 mod standalone;
 mod train;
 
+pub use corpus::files as corpus_files;
 pub use error::RunError;
 pub use evaluate::{HeldOut, Measuring, SplitResult, evaluate};
 pub use folder::save_model;

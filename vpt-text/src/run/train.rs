@@ -11,6 +11,7 @@ use super::recorder::Recorder;
 use super::{RunError, example};
 use crate::artefacts::{Evaluation, EvaluationEvent, Event, RunSummary, Split};
 use crate::config::RunConfig;
+use crate::data::Counts;
 use crate::tokenizer::digit_tokens;
 use burn::tensor::backend::Backend;
 use serde::Serialize;
@@ -39,6 +40,11 @@ pub struct RunOptions {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum RunEvent {
+    /// The corpus is being tokenised, which a large one takes a while for.
+    Tokenised {
+        /// Records so far.
+        records: usize,
+    },
     /// Everything is open.
     Started {
         /// Learner steps in all.
@@ -106,7 +112,14 @@ pub fn train<I: Backend>(
 ) -> Result<RunOutcome, RunError> {
     // At once, since opening everything takes a while, and again with the folder locked.
     refuse_to_spoil(options)?;
-    let assembled = assemble::<I>(config, options.init_from.as_deref(), device)?;
+    let mut told = |counts: Counts| {
+        // Whether to stop is asked after a step.
+        let _ = observer(&RunEvent::Tokenised {
+            records: counts.records,
+        });
+    };
+    let init_from = options.init_from.as_deref();
+    let assembled = assemble::<I>(config, init_from, device, &mut told)?;
     let mut run = Run::open(config, options, device, assembled)?;
     run.drive(observer)
 }

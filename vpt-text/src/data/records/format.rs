@@ -75,15 +75,16 @@ impl Name {
         }
         // What comes before the first dot is no extension.
         let kind = parts.next().and_then(|_| match last {
-            "jsonl" | "ndjson" | "json" => Some(Kind::JsonLines),
+            "jsonl" | "ndjson" => Some(Kind::JsonLines),
             "parquet" => Some(Kind::Parquet),
-            "txt" | "text" | "md" => Some(Kind::Text),
+            "txt" | "text" => Some(Kind::Text),
             _ => None,
         });
         Self { kind, compression }
     }
 
-    /// Whether a folder's file of this name is one of its shards.
+    /// Whether a folder's file of this name is one of its shards. A name in `.json` or `.md` is as
+    /// often not.
     pub(super) fn is_data(self) -> bool {
         self.kind.is_some()
     }

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | JSONL | any other name | a line that holds a JSON object |
 //! | Parquet | `.parquet`, or its first bytes | a row |
-//! | text | `.txt`, `.text`, `.md` | a paragraph: the lines up to a blank one |
+//! | text | `.txt`, `.text` | a paragraph: the lines up to a blank one |
 //!
 //! JSONL and text may be compressed: `.gz`, `.zst`, or by their first bytes.
 
@@ -16,7 +16,7 @@ mod row;
 mod shards;
 mod text;
 
-pub use shards::shards;
+pub use shards::{is_data_file, shards};
 
 use super::{DataError, Filter};
 use format::Rows;

@@ -22,6 +22,11 @@ pub fn shards(path: &Path) -> Result<Vec<PathBuf>, DataError> {
     }
 }
 
+/// Whether the name of `path` says that it holds records.
+pub fn is_data_file(path: &Path) -> bool {
+    Name::of(path).is_data()
+}
+
 fn of_folder(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
     let read_error = |source| DataError::Read {
         path: folder.into(),
@@ -33,7 +38,7 @@ fn of_folder(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
         let hidden = path
             .file_name()
             .is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        if !hidden && path.is_file() && Name::of(&path).is_data() {
+        if !hidden && path.is_file() && is_data_file(&path) {
             files.push(path);
         }
     }

@@ -1,15 +1,9 @@
 //! One corpus in every format, written by pyarrow, zstandard and gzip (`tests/golden/make_formats.py`).
 
+use super::{FILES, golden};
 use serde::Deserialize;
 use std::fs;
-use std::path::{Path, PathBuf};
 use vpt_text::data::{Columns, DataError, Filter, Record, Records, read_records, shards};
-
-fn golden(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../tests/golden/formats")
-        .join(name)
-}
 
 #[derive(Deserialize)]
 struct Expected {
@@ -43,15 +37,6 @@ fn record((index, row): (usize, &Expected)) -> Record {
         plain: false,
     }
 }
-
-const FILES: [&str; 6] = [
-    "snappy.parquet",
-    "zstd.parquet",
-    "plain.parquet",
-    "gzip.parquet",
-    "frames.jsonl.zst",
-    "members.jsonl.gz",
-];
 
 #[test]
 fn every_format_holds_the_same_records() {
