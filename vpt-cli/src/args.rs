@@ -27,7 +27,7 @@ Examples:
   vpt train --config my.toml --out runs/mine         your own data and settings
   vpt train --stop-after 100 --out runs/mine         a part of it ...
   vpt train --resume runs/mine                       ... and the rest, as if never stopped
-  vpt train --model Qwen2.5-0.5B --init-from runs/mine/model   another start for the weights
+  vpt train --model Qwen/Qwen2.5-0.5B --init-from runs/mine/model   another start for the weights
   vpt train --json --quiet | jq .loss                events, one JSON object a line")]
     Train(TrainArgs),
     /// Run methods × seeds under one budget, and report the comparison.
@@ -57,6 +57,7 @@ Examples:
     #[command(after_help = "\
 Examples:
   vpt inspect                                          the base that ships
+  vpt inspect --model Qwen/Qwen1.5-0.5B                a model on the Hub, fetched into its cache
   vpt inspect --model runs/value-s0 --json")]
     Inspect(InspectArgs),
     /// Print or check the resolved config of a run.
@@ -85,7 +86,8 @@ pub(crate) struct ConfigArgs {
     /// Set one key, as `designer.alpha_max=0.3`; may be repeated.
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
-    /// The model to start from: a folder, or builtin:NAME (sets model.path).
+    /// The model to start from: a folder, owner/name[@revision] on the Hub, or builtin:NAME (sets
+    /// model.path).
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<String>,
 }

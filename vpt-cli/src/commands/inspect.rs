@@ -6,74 +6,192 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::output;
 use burn::tensor::backend::Backend;
-use serde_json::json;
-use vpt_core::{ParameterInfo, parameters};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use vpt_text::DecoderConfig;
 use vpt_text::config::RunConfig;
+use vpt_text::decoder::{Contents, LoadNotes, StoredTensor};
 use vpt_text::run::{Model, RunError};
+use vpt_text::tokenizer::TokenizerError;
 
-/// Loads a model, checking it, and lists what it holds.
+const HEAD: &str = "lm_head.weight";
+
+/// Loads a model, which checks it, and says what it holds.
 pub(crate) fn run(args: &InspectArgs) -> Result<(), Failure> {
     let config = Config::load(None, &args.layers)?;
     let backend = BackendName::choose(args.backend.backend)?;
-    let Contents {
-        architecture,
-        parameters,
-        tokens,
-    } = backend.run(Inspect(config.run()))??;
-    let count = |info: &ParameterInfo| info.shape.iter().product::<usize>();
-    let total: usize = parameters.iter().map(count).sum();
-    if args.json {
-        let list = parameters.iter().map(|info| {
-            let (path, shape) = (&info.path, &info.shape);
-            json!({ "path": path, "shape": shape })
-        });
-        return output::line(&json!({
-            "config": architecture,
-            "tokenizer_size": tokens,
-            "parameters": total,
-            "tensors": list.collect::<Vec<_>>(),
-        }));
+    let found = backend.run(Inspect(config.run()))??;
+    match args.json {
+        true => output::line(&found.json()),
+        false => output::line(&found.text()),
     }
-    let width = parameters.iter().map(|info| info.path.len()).max();
-    for info in &parameters {
-        output::line(&format_args!(
-            "{:width$}  {:?}",
-            info.path,
-            info.shape,
-            width = width.unwrap_or(0)
-        ))?;
-    }
-    output::line(&format_args!(
-        "{}: {} blocks of width {}, {} query and {} key/value heads, {} rows for {tokens} tokens\n\
-         {total} parameters in {} tensors, all finite",
-        architecture.model_type.name(),
-        architecture.num_hidden_layers,
-        architecture.hidden_size,
-        architecture.num_attention_heads,
-        architecture.num_key_value_heads,
-        architecture.vocab_size,
-        parameters.len(),
-    ))
 }
 
-struct Contents {
+/// A model that was loaded, and what its files hold.
+struct Found {
+    folder: PathBuf,
     architecture: DecoderConfig,
-    parameters: Vec<ParameterInfo>,
+    contents: Contents,
+    notes: LoadNotes,
     tokens: usize,
+    ends: Vec<End>,
+}
+
+/// A token that ends a text, and who says so.
+struct End {
+    id: u32,
+    text: String,
+    source: &'static str,
 }
 
 struct Inspect<'a>(&'a RunConfig);
 
 impl BackendTask for Inspect<'_> {
-    type Output = Result<Contents, RunError>;
+    type Output = Result<Found, RunError>;
 
     fn run<B: Backend>(self, device: B::Device) -> Self::Output {
         let model = Model::<B>::open(self.0, &device)?;
-        Ok(Contents {
-            architecture: model.learner.config().clone(),
-            parameters: parameters(&model.learner),
+        let end = |(source, id)| -> Result<End, TokenizerError> {
+            let text = model.tokenizer.decode_with_special(&[id])?;
+            Ok(End { id, text, source })
+        };
+        let contents = Contents::of_folder(&model.folder).map_err(RunError::from)?;
+        let config = model.learner.config();
+        let named = |source, ids: &[u32]| ids.iter().map(|&id| (source, id)).collect::<Vec<_>>();
+        let ends = [
+            named("here", &[model.tokenizer.eos_id()]),
+            named("config.json", &config.eos_token_id),
+            named("generation_config.json", &contents.generation_eos),
+        ];
+        Ok(Found {
+            ends: ends
+                .concat()
+                .into_iter()
+                .map(end)
+                .collect::<Result<_, _>>()?,
+            architecture: config.clone(),
+            contents,
             tokens: model.tokenizer.vocab_size(),
+            notes: model.notes,
+            folder: model.folder,
         })
+    }
+}
+
+impl Found {
+    /// Element types in the files, with the number of tensors of each.
+    fn dtypes(&self) -> BTreeMap<&str, usize> {
+        let mut counts = BTreeMap::new();
+        for tensor in &self.contents.tensors {
+            *counts.entry(tensor.dtype.as_str()).or_default() += 1;
+        }
+        counts
+    }
+
+    /// Whether the files hold a head beside a tied one, and which of the two it is.
+    fn stored_head(&self) -> Option<&'static str> {
+        let stored = self.notes.ignored.iter().any(|key| key == HEAD);
+        stored.then_some(match self.notes.stored_head_differs {
+            true => "differs",
+            false => "same",
+        })
+    }
+
+    fn json(&self) -> Value {
+        let tensor = |tensor: &StoredTensor| {
+            let StoredTensor { key, dtype, shape } = tensor;
+            json!({ "key": key, "dtype": dtype, "shape": shape })
+        };
+        let end =
+            |End { id, text, source }: &End| json!({ "id": id, "text": text, "source": source });
+        let Contents {
+            format,
+            files,
+            tensors,
+            ..
+        } = &self.contents;
+        json!({
+            "folder": self.folder,
+            "format": format,
+            "files": files,
+            "dtypes": self.dtypes(),
+            "config": self.architecture,
+            "parameters": self.architecture.parameter_count(),
+            "stored_head": self.stored_head(),
+            "ignored": self.notes.ignored,
+            "tokenizer_size": self.tokens,
+            "end_of_text": self.ends.iter().map(end).collect::<Vec<_>>(),
+            "tensors": tensors.iter().map(tensor).collect::<Vec<_>>(),
+        })
+    }
+
+    /// A line for each tensor, then what they make up.
+    fn text(&self) -> String {
+        let config = &self.architecture;
+        let Contents {
+            format,
+            files,
+            tensors,
+            ..
+        } = &self.contents;
+        let width = tensors.iter().map(|tensor| tensor.key.len()).max();
+        let width = width.unwrap_or(0);
+        let mut lines: Vec<String> = tensors
+            .iter()
+            .map(|StoredTensor { key, dtype, shape }| format!("{key:width$}  {dtype:4}  {shape:?}"))
+            .collect();
+        let dtypes = self.dtypes().into_iter();
+        let dtypes: Vec<String> = dtypes
+            .map(|(name, count)| format!("{count} {name}"))
+            .collect();
+        lines.push(format!(
+            "{}: {format} in {} file{}; tensors by type: {}",
+            self.folder.display(),
+            files.len(),
+            if files.len() == 1 { "" } else { "s" },
+            dtypes.join(", ")
+        ));
+        lines.push(format!(
+            "{}: {} blocks of width {}, {} within; {} query and {} key/value heads of width {}; \
+             {} positions",
+            config.model_type.name(),
+            config.num_hidden_layers,
+            config.hidden_size,
+            config.intermediate_size,
+            config.num_attention_heads,
+            config.num_key_value_heads,
+            config.head_dim(),
+            config.max_position_embeddings,
+        ));
+        let head = match (config.tie_word_embeddings, self.stored_head()) {
+            (false, _) => "of its own",
+            (true, None) => "the embedding",
+            (true, Some("same")) => "the embedding, which is stored a second time",
+            (true, Some(_)) => {
+                "the embedding, as config.json says; the file holds another one, which is ignored \
+                 (Transformers 4 does the same, 5 would use it)"
+            }
+        };
+        lines.push(format!("head: {head}"));
+        let ignored: Vec<&str> = self.notes.ignored.iter().map(String::as_str).collect();
+        if !ignored.is_empty() {
+            lines.push(format!("ignored: {}", ignored.join(", ")));
+        }
+        let ends = self.ends.iter();
+        let ends: Vec<String> = ends
+            .map(|End { id, text, source }| format!("{id} {text:?} ({source})"))
+            .collect();
+        lines.push(format!(
+            "{} rows for {} tokens; end of text: {}",
+            config.vocab_size,
+            self.tokens,
+            ends.join(", ")
+        ));
+        lines.push(format!(
+            "{} parameters, all finite",
+            config.parameter_count()
+        ));
+        lines.join("\n")
     }
 }

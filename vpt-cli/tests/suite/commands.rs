@@ -207,8 +207,11 @@ fn inspect_lists_what_the_model_holds() {
     let total: u64 = tensors.iter().map(size).sum();
     assert_eq!(found["parameters"], total);
     let said = at_finished(&[&["inspect"], &RUN[..]].concat());
-    assert_eq!(said.lines().count(), tensors.len() + 2);
-    assert!(said.contains(&format!("{total} parameters in")), "{said}");
+    assert_eq!(said.lines().count(), tensors.len() + 5);
+    assert!(
+        said.contains(&format!("{total} parameters, all finite")),
+        "{said}"
+    );
 }
 
 /// The weights that a run starts from are those that the other left.

@@ -4,6 +4,10 @@ mod bad_config;
 mod bad_input;
 mod commands;
 mod experiment;
+mod hub;
+#[path = "../../../tests/hub_server.rs"]
+mod hub_server;
+mod inspect;
 mod repeat;
 mod resume;
 
@@ -219,6 +223,10 @@ fn vpt(args: &[&str]) -> Command {
         .args(args)
         .env_remove("RAYON_NUM_THREADS")
         .env_remove("VPT_DATA")
+        // No test asks the Hub itself; those with a server of their own name it.
+        .env("HF_HUB_OFFLINE", "1")
+        .env("HF_HUB_CACHE", "no-cache-here")
+        .env_remove("HF_TOKEN")
         .timeout(Duration::from_secs(120));
     command
 }

@@ -13,8 +13,28 @@ const PART: usize = 1 << 20;
 /// An open file with the table of its tensors.
 pub(super) struct TensorFile {
     pub(super) path: PathBuf,
+    pub(super) format: Format,
     file: File,
     entries: BTreeMap<String, Entry>,
+}
+
+/// How a file stores its tensors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// A JSON header and raw values.
+    Safetensors,
+    /// What `torch.save` writes, now or before 1.6.
+    PyTorch,
+}
+
+impl Format {
+    /// Its usual name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Safetensors => "safetensors",
+            Self::PyTorch => "PyTorch",
+        }
+    }
 }
 
 /// Where a tensor lies in its file.
@@ -32,12 +52,17 @@ impl TensorFile {
     /// Opens a file of either format: what it holds decides, not its name.
     pub(super) fn open(path: PathBuf) -> Result<Self, WeightsError> {
         let mut file = File::open(&path).map_err(WeightsError::io(&path))?;
-        let entries = match pytorch::is_pytorch(&mut file).map_err(WeightsError::io(&path))? {
-            true => pytorch::entries(&mut file, &path)?,
-            false => safetensors::entries(&mut file, &path)?,
+        let format = match pytorch::is_pytorch(&mut file).map_err(WeightsError::io(&path))? {
+            true => Format::PyTorch,
+            false => Format::Safetensors,
+        };
+        let entries = match format {
+            Format::PyTorch => pytorch::entries(&mut file, &path)?,
+            Format::Safetensors => safetensors::entries(&mut file, &path)?,
         };
         Ok(Self {
             path,
+            format,
             file,
             entries,
         })

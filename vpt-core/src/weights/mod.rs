@@ -20,6 +20,7 @@ mod safetensors;
 
 pub use ::safetensors::Dtype;
 pub use error::WeightsError;
+pub use file::Format;
 pub use layout::{Index, Layout};
 
 use file::TensorFile;
@@ -112,6 +113,13 @@ impl TensorFiles {
     /// The files that are open, in the order of their names.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         self.files.iter().map(|file| file.path.as_path())
+    }
+
+    /// The format of the first file; shards share one.
+    pub fn format(&self) -> Format {
+        self.files
+            .first()
+            .map_or(Format::Safetensors, |file| file.format)
     }
 
     /// The values of `key` in row-major order. It must have this shape, be stored as F32, F16 or

@@ -1,5 +1,10 @@
 mod estimators;
 mod feedback;
+#[cfg(feature = "hub")]
+mod hub;
+#[cfg(feature = "hub")]
+#[path = "../../../tests/hub_server.rs"]
+mod hub_server;
 mod isolation;
 mod optimiser;
 mod refusal;
@@ -8,3 +13,4 @@ mod theory;
 mod third_modality;
 mod toy;
 mod traps;
+mod weights;

@@ -1,5 +1,6 @@
 //! Sizes and switches of a decoder, named as in a checkpoint's `config.json`.
 
+use super::rope_scaling::RopeScaling;
 use serde::{Deserialize, Serialize};
 
 /// The longest table of rotary angles that is built: 2²⁰ positions.
@@ -65,6 +66,9 @@ pub struct DecoderConfig {
     pub rms_norm_eps: f64,
     /// Base of the rotary frequencies. Has no default: a wrong one gives fluent nonsense.
     pub rope_theta: f64,
+    /// Scaling of the rotary frequencies.
+    #[serde(default)]
+    pub rope_scaling: RopeScaling,
     /// Whether the head is the embedding.
     #[serde(default)]
     pub tie_word_embeddings: bool,
@@ -160,6 +164,7 @@ impl DecoderConfig {
             head_dim: None,
             rms_norm_eps: 1e-6,
             rope_theta: 10_000.0,
+            rope_scaling: RopeScaling::Default,
             tie_word_embeddings: true,
             attention_bias: false,
             mlp_bias: false,
@@ -262,6 +267,7 @@ impl DecoderConfig {
                 return Err(invalid(field, value, "must be positive and finite"));
             }
         }
+        self.rope_scaling.check()?;
         if !(self.initializer_range >= 0.0 && self.initializer_range.is_finite()) {
             let reason = "must be finite and not negative";
             return Err(invalid("initializer_range", self.initializer_range, reason));

@@ -1,6 +1,7 @@
 //! `config.json`, as Transformers 4 and 5 write it.
 
 use super::config::{ConfigError, DecoderConfig, ModelType, invalid};
+use super::rope_scaling::RopeScaling;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
@@ -52,42 +53,76 @@ impl Fields {
     }
 }
 
-/// θ from its several homes: top level (Transformers 4), `rope_parameters` (5), and
-/// `rope_scaling`, which must not ask for any scaling.
-fn rope_theta(fields: &Fields) -> Result<f64, ConfigError> {
+/// θ and its scaling from their several homes: `rope_theta` with `rope_scaling` (Transformers 4),
+/// `rope_parameters` (5). What two of them say must agree.
+fn rope(fields: &Fields, positions: usize) -> Result<(f64, RopeScaling), ConfigError> {
     let mut theta: Option<f64> = fields.get("rope_theta")?;
+    let mut scaling = None;
     for group in ["rope_parameters", "rope_scaling"] {
         let Some(inner) = fields.get::<Map<String, Value>>(group)?.map(Fields) else {
             continue;
         };
-        for kind in ["rope_type", "type"] {
-            if let Some(value) = inner
-                .value(kind)
-                .filter(|value| **value != json!("default"))
-            {
-                let value = format!("{{\"{kind}\": {value}, ..}}");
-                return Err(ConfigError::Unsupported {
-                    field: group,
-                    value,
-                    supported: "default",
-                });
-            }
-        }
         inner.only("partial_rotary_factor", &[json!(1), json!(1.0)], "1")?;
+        let disagrees =
+            |found: &Value| invalid(group, found, "disagrees with another field of the file");
         if let Some(found) = inner.get::<f64>("rope_theta")? {
             if theta.is_some_and(|theta| theta != found) {
-                return Err(invalid(
-                    group,
-                    found,
-                    "disagrees with another rope_theta in the file",
-                ));
+                return Err(disagrees(&json!(found)));
             }
             theta = Some(found);
         }
+        let found = rope_scaling(group, &inner, positions)?;
+        if scaling.is_some_and(|scaling| scaling != found) {
+            return Err(disagrees(&Value::Object(inner.0)));
+        }
+        scaling = Some(found);
     }
-    theta.ok_or(ConfigError::Missing {
+    let theta = theta.ok_or(ConfigError::Missing {
         field: "rope_theta",
-    })
+    })?;
+    Ok((theta, scaling.unwrap_or_default()))
+}
+
+/// The kind of scaling that `group` asks for, with what that kind needs.
+fn rope_scaling(
+    group: &'static str,
+    inner: &Fields,
+    positions: usize,
+) -> Result<RopeScaling, ConfigError> {
+    let kind: Option<String> = match inner.get("rope_type")? {
+        None => inner.get("type")?,
+        kind => kind,
+    };
+    let kind = kind.as_deref().unwrap_or("default");
+    let need = |field: &'static str| {
+        let missing = || invalid(group, kind, format!("needs `{field}`"));
+        inner.get(field)?.ok_or_else(missing)
+    };
+    match kind {
+        "default" => Ok(RopeScaling::Default),
+        "linear" => Ok(RopeScaling::Linear {
+            factor: need("factor")?,
+        }),
+        "llama3" => Ok(RopeScaling::Llama3 {
+            factor: need("factor")?,
+            low_freq_factor: need("low_freq_factor")?,
+            high_freq_factor: need("high_freq_factor")?,
+            original_max_position_embeddings: inner
+                .get("original_max_position_embeddings")?
+                .unwrap_or(positions),
+        }),
+        other => Err(ConfigError::Unsupported {
+            field: group,
+            value: format!("{{\"rope_type\": \"{other}\", ..}}"),
+            supported: "default, linear, llama3",
+        }),
+    }
+}
+
+/// The tokens that end a text by a `generation_config.json`.
+pub(super) fn generation_eos(text: &str) -> Result<Vec<u32>, ConfigError> {
+    let map = serde_json::from_str(text).map_err(|e| ConfigError::Syntax(e.to_string()))?;
+    Fields(map).ids("eos_token_id")
 }
 
 impl DecoderConfig {
@@ -98,7 +133,8 @@ impl DecoderConfig {
     ///
     /// # Errors
     /// [`ConfigError`] names the field that is missing, malformed or asks for something this
-    /// decoder does not compute (scaled rotary positions, sliding windows, another activation).
+    /// decoder does not compute (other scalings of the rotary positions, sliding windows, another
+    /// activation, quantised weights).
     pub fn from_json(text: &str) -> Result<Self, ConfigError> {
         let map = serde_json::from_str(text).map_err(|e| ConfigError::Syntax(e.to_string()))?;
         let fields = Fields(map);
@@ -119,6 +155,13 @@ impl DecoderConfig {
         fields.only("hidden_act", &[json!("silu"), json!("swish")], "\"silu\"")?;
         fields.only("use_sliding_window", &[json!(false)], "false")?;
         fields.only("partial_rotary_factor", &[json!(1), json!(1.0)], "1")?;
+        if let Some(quantised) = fields.value("quantization_config") {
+            return Err(ConfigError::Unsupported {
+                field: "quantization_config",
+                value: quantised["quant_method"].to_string(),
+                supported: "weights that are not quantised",
+            });
+        }
         let layers: Vec<Value> = fields.get("layer_types")?.unwrap_or_default();
         if let Some(other) = layers
             .iter()
@@ -145,6 +188,10 @@ impl DecoderConfig {
         } else {
             2_048
         };
+        let max_position_embeddings = fields
+            .get("max_position_embeddings")?
+            .unwrap_or(positions_default);
+        let (rope_theta, rope_scaling) = rope(&fields, max_position_embeddings)?;
         let config = Self {
             model_type,
             vocab_size: fields.require("vocab_size")?,
@@ -155,13 +202,12 @@ impl DecoderConfig {
             num_key_value_heads: fields.get("num_key_value_heads")?.unwrap_or(kv_default),
             head_dim: fields.get("head_dim")?,
             rms_norm_eps: fields.get("rms_norm_eps")?.unwrap_or(1e-6),
-            rope_theta: rope_theta(&fields)?,
+            rope_theta,
+            rope_scaling,
             tie_word_embeddings: fields.get("tie_word_embeddings")?.unwrap_or(false),
             attention_bias: fields.get("attention_bias")?.unwrap_or(false),
             mlp_bias: fields.get("mlp_bias")?.unwrap_or(false),
-            max_position_embeddings: fields
-                .get("max_position_embeddings")?
-                .unwrap_or(positions_default),
+            max_position_embeddings,
             initializer_range: fields.get("initializer_range")?.unwrap_or(0.02),
             bos_token_id: fields.get("bos_token_id")?,
             eos_token_id: fields.ids("eos_token_id")?,
@@ -178,6 +224,9 @@ impl DecoderConfig {
             [one] => json!(one),
             several => json!(several),
         };
+        let scaling = json!(self.rope_scaling);
+        let mut parameters = scaling.clone();
+        parameters["rope_theta"] = json!(self.rope_theta);
         let mut json = json!({
             "architectures": [self.model_type.architecture()],
             "model_type": self.model_type.name(),
@@ -190,8 +239,8 @@ impl DecoderConfig {
             "hidden_act": "silu",
             "rms_norm_eps": self.rms_norm_eps,
             "rope_theta": self.rope_theta,
-            "rope_scaling": null,
-            "rope_parameters": {"rope_type": "default", "rope_theta": self.rope_theta},
+            "rope_scaling": (self.rope_scaling != RopeScaling::Default).then_some(scaling),
+            "rope_parameters": parameters,
             "tie_word_embeddings": self.tie_word_embeddings,
             "max_position_embeddings": self.max_position_embeddings,
             "initializer_range": self.initializer_range,

@@ -4,10 +4,10 @@
 //! | file | holds |
 //! |---|---|
 //! | `config`, `config_json` | sizes and switches, named as in `config.json`; reading and writing it |
-//! | `layers`, `rope`, `attention`, `block` | the layers, each differentiable any number of times |
+//! | `layers`, `rope`, `rope_scaling`, `attention`, `block` | the layers, each differentiable any number of times |
 //! | `model` | [`Decoder`] and [`DecoderInput`] |
 //! | `cache`, `generate` | keys and values of past tokens; batched greedy continuation |
-//! | `weights`, `tensor_file` | Hugging Face folders, read and written |
+//! | `weights`, `contents` | Hugging Face folders, read and written; what is in one |
 //!
 //! Parameters are stored as the checkpoint stores them, and a parameter's dotted path is its
 //! checkpoint key without the leading `model.` (`layers.0.self_attn.q_proj.weight`).
@@ -17,22 +17,25 @@ mod block;
 mod cache;
 mod config;
 mod config_json;
+mod contents;
 mod generate;
 mod layers;
 mod model;
 mod params;
 mod rope;
-mod tensor_file;
+mod rope_scaling;
 mod weights;
 
 pub use attention::SelfAttention;
 pub use block::{Block, Mlp};
 pub use cache::KvCache;
 pub use config::{ConfigError, DecoderConfig, ModelType};
+pub use contents::{Contents, StoredTensor};
 pub use generate::{GenerateError, Greedy, generate};
 pub use layers::{Embedding, Linear, RmsNorm};
 pub use model::{Decoder, DecoderInput, layer_index};
 pub use rope::Rotary;
+pub use rope_scaling::RopeScaling;
 pub use weights::{CheckpointError, LoadNotes, LoadOptions};
 
 pub(crate) use model::{context, run};

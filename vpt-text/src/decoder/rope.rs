@@ -1,4 +1,5 @@
-//! Rotary positions: each pair (j, j + d/2) of a head turned by position·θ^(−2j/d).
+//! Rotary positions: each pair (j, j + d/2) of a head turned by position·θ^(−2j/d), scaled where
+//! the configuration says so.
 
 use super::config::DecoderConfig;
 use super::layers::narrow;
@@ -42,7 +43,8 @@ impl<B: Backend> Rotary<B> {
         let (positions, width) = (config.max_position_embeddings, config.head_dim());
         let half = width / 2;
         let frequency = |j: usize| config.rope_theta.powf(-2.0 * j as f64 / width as f64);
-        let frequencies: Vec<f64> = (0..half).map(frequency).collect();
+        let scaled = |j: usize| config.rope_scaling.scale(frequency(j));
+        let frequencies: Vec<f64> = (0..half).map(scaled).collect();
         let tensor = |values: Vec<f64>, shape: [usize; 2]| {
             Tensor::from_data(TensorData::new(values, shape), float_options(device))
         };

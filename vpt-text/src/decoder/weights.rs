@@ -1,9 +1,8 @@
-//! Hugging Face folders: `config.json` and `model.safetensors`, read and written.
+//! Hugging Face folders: `config.json` and the weights, read and written.
 
 use super::config::{ConfigError, DecoderConfig};
 use super::model::Decoder;
 use super::params::{Named, fill, named};
-use super::tensor_file::TensorFiles;
 use burn::tensor::{TensorData, backend::Backend};
 use safetensors::tensor::{Dtype, View};
 use std::borrow::Cow;
@@ -11,6 +10,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
+use vpt_core::weights::{TensorFiles, WeightsError};
 
 const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "model.safetensors";
@@ -37,22 +37,9 @@ pub enum CheckpointError {
         /// The field at fault.
         source: ConfigError,
     },
-    /// The file is not what its name says.
-    #[error("{}: malformed: {reason}", file.display())]
-    Malformed {
-        /// The file.
-        file: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// A tensor that the configuration asks for is not there.
-    #[error("{}: no tensor `{key}`", file.display())]
-    Missing {
-        /// The file.
-        file: PathBuf,
-        /// The tensor.
-        key: String,
-    },
+    /// The tensors' files, or a tensor that the configuration asks for.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
     /// A tensor is there that the configuration has no place for.
     #[error("{}: tensor `{key}` has no place in this model", file.display())]
     Unexpected {
@@ -60,38 +47,6 @@ pub enum CheckpointError {
         file: PathBuf,
         /// The tensor.
         key: String,
-    },
-    /// A tensor has another shape than the configuration says.
-    #[error("{}: `{key}` has shape {found:?}, config.json asks for {expected:?}", file.display())]
-    Shape {
-        /// The file.
-        file: PathBuf,
-        /// The tensor.
-        key: String,
-        /// The shape in the file.
-        found: Vec<usize>,
-        /// The shape that follows from the configuration.
-        expected: Vec<usize>,
-    },
-    /// A tensor's element type is not F32, F16 or BF16.
-    #[error("{}: `{key}` is stored as {dtype}, not as F32, F16 or BF16", file.display())]
-    Dtype {
-        /// The file.
-        file: PathBuf,
-        /// The tensor.
-        key: String,
-        /// Its element type.
-        dtype: String,
-    },
-    /// A tensor holds NaN or an infinity.
-    #[error("{}: `{key}` is not finite at element {index}", file.display())]
-    NotFinite {
-        /// The file.
-        file: PathBuf,
-        /// The tensor.
-        key: String,
-        /// The first such element, in row-major order.
-        index: usize,
     },
 }
 
@@ -130,8 +85,9 @@ fn key_of(path: &str) -> String {
 }
 
 impl<B: Backend> Decoder<B> {
-    /// Loads `config.json` and `model.safetensors` (or its shards) from `folder`. Values stored
-    /// as F32, F16 or BF16 become the backend's float.
+    /// Loads `config.json` and the weights from `folder`: `model.safetensors` or its shards, else
+    /// `pytorch_model.bin` or its shards. Values stored as F32, F16 or BF16 become the backend's
+    /// float.
     ///
     /// # Errors
     /// [`CheckpointError`] names the file and the field or tensor at fault: what is missing, has
@@ -160,16 +116,15 @@ impl<B: Backend> Decoder<B> {
         })?;
 
         let mut notes = LoadNotes::default();
-        for (key, file) in files.keys().filter(|(key, _)| !used.contains(*key)) {
+        for info in files.infos().filter(|info| !used.contains(info.key)) {
+            let (file, key) = (info.file.to_owned(), info.key.to_owned());
             if !(key.ends_with("rotary_emb.inv_freq") || (tied && key == HEAD)) {
-                let (file, key) = (file.to_owned(), key.to_owned());
                 return Err(CheckpointError::Unexpected { file, key });
             }
-            notes.ignored.push(key.to_owned());
+            notes.ignored.push(key);
         }
         if notes.ignored.iter().any(|key| key == HEAD) {
-            let head = files.read(HEAD, &table)?;
-            notes.stored_head_differs = head != files.read(&key_of(EMBEDDING), &table)?;
+            notes.stored_head_differs = !files.equal(HEAD, &key_of(EMBEDDING), &table)?;
         }
         Ok((decoder, notes))
     }

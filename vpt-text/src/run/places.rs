@@ -1,7 +1,9 @@
-//! Where the data that ships with the project lies, wherever it is run from.
+//! What a path in a config means: a file or folder, data that ships with the project, a name on the
+//! Hub.
 
 use super::RunError;
 use std::path::{Path, PathBuf};
+use vpt_core::hub::{Hub, RepoName};
 
 const BUILTIN: &str = "builtin:";
 const OVERRIDE: &str = "VPT_DATA";
@@ -26,12 +28,28 @@ pub fn locate(path: &str) -> Result<PathBuf, RunError> {
     Ok(folder.join(name))
 }
 
-/// The model folder that a path from a config means: a run folder keeps its learner in `model/`.
+/// The model folder that a path from a config means: a run folder keeps its learner in `model/`;
+/// `owner/name` or `owner/name@revision`, where no such path exists, is a model on the Hub, fetched
+/// into its cache.
 ///
 /// # Errors
-/// As for [`locate`].
+/// As for [`locate`]; neither a path nor a model that can be had.
 pub(super) fn locate_model(path: &str) -> Result<PathBuf, RunError> {
-    Ok(model_folder(&locate(path)?))
+    let local = locate(path)?;
+    if local.exists() || path.starts_with(BUILTIN) {
+        return Ok(model_folder(&local));
+    }
+    let Some(name) = RepoName::parse(path) else {
+        let message = "no such file or folder, and not a name on the Hub (owner/name)";
+        return Err(RunError::folder(path, message));
+    };
+    let refused = |source| RunError::Hub {
+        path: path.to_owned(),
+        source,
+    };
+    let hub = Hub::from_env().map_err(refused)?;
+    hub.model_folder(&name.repo, name.revision.as_deref())
+        .map_err(refused)
 }
 
 /// See [`locate_model`].

@@ -7,7 +7,7 @@ use super::places::locate_model;
 use crate::artefacts::Split;
 use crate::config::RunConfig;
 use crate::data::{Formatter, Record, Template};
-use crate::decoder::{Decoder, Greedy, LoadOptions, generate};
+use crate::decoder::{Decoder, Greedy, LoadNotes, LoadOptions, generate};
 use crate::tokenizer::{Tokenizer, digit_tokens};
 use burn::tensor::backend::Backend;
 use std::path::{Path, PathBuf};
@@ -18,6 +18,8 @@ pub struct Model<B: Backend> {
     pub learner: Decoder<B>,
     /// Its tokenizer.
     pub tokenizer: Tokenizer,
+    /// What was noticed while loading.
+    pub notes: LoadNotes,
     /// The folder they came from.
     pub folder: PathBuf,
 }
@@ -31,11 +33,12 @@ impl<B: Backend> Model<B> {
         let folder = locate_model(&config.model.path)?;
         let end_of_text = Some(config.model.end_of_text.as_str());
         let tokenizer = Tokenizer::from_file(&folder.join("tokenizer.json"), end_of_text)?;
-        let (learner, _) = Decoder::load(&folder, &LoadOptions::default(), device)?;
+        let (learner, notes) = Decoder::load(&folder, &LoadOptions::default(), device)?;
         check_tokenizer(&learner, &tokenizer)?;
         Ok(Self {
             learner,
             tokenizer,
+            notes,
             folder,
         })
     }

@@ -4,7 +4,9 @@ use burn::tensor::{Int, Tensor, TensorData, backend::Backend};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use std::path::PathBuf;
-use vpt_text::decoder::{Decoder, DecoderConfig, DecoderInput, LoadOptions, ModelType};
+use vpt_text::decoder::{
+    Decoder, DecoderConfig, DecoderInput, LoadOptions, ModelType, RopeScaling,
+};
 
 pub(super) type Flex = burn::backend::Flex;
 pub(super) type NdArray = burn::backend::NdArray<f32>;
@@ -23,6 +25,7 @@ pub(super) fn tiny(model_type: ModelType, tie_word_embeddings: bool) -> DecoderC
         head_dim: Some(4),
         rms_norm_eps: 1e-6,
         rope_theta: 100.0,
+        rope_scaling: RopeScaling::Default,
         tie_word_embeddings,
         attention_bias: model_type == ModelType::Llama,
         mlp_bias: model_type == ModelType::Llama,

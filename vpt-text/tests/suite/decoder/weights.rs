@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::{read, write};
 use std::path::Path;
 use tempfile::TempDir;
+use vpt_core::weights::WeightsError;
 use vpt_text::decoder::{CheckpointError, Decoder, LoadNotes, LoadOptions, ModelType};
 
 type Stored = BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>;
@@ -140,17 +141,17 @@ fn wrong_tensors_are_refused_by_file_and_key() {
 
     let error = refused(|stored| drop(stored.remove(KEY)));
     assert!(
-        matches!(&error, CheckpointError::Missing { file, key } if at(file, key)),
+        matches!(&error, CheckpointError::Weights(WeightsError::Missing { file, key }) if at(file, key)),
         "{error}"
     );
 
     let error = refused(|stored| stored.get_mut(KEY).unwrap().1 = vec![2, 4]);
-    let CheckpointError::Shape {
+    let CheckpointError::Weights(WeightsError::Shape {
         file,
         key,
         found,
         expected,
-    } = &error
+    }) = &error
     else {
         panic!("{error}")
     };
@@ -165,11 +166,11 @@ fn wrong_tensors_are_refused_by_file_and_key() {
             .path(),
         )
         .unwrap_err();
-        let CheckpointError::NotFinite {
+        let CheckpointError::Weights(WeightsError::NotFinite {
             file,
             key,
             index: named,
-        } = &error
+        }) = &error
         else {
             panic!("{error}")
         };
@@ -178,7 +179,7 @@ fn wrong_tensors_are_refused_by_file_and_key() {
 
     let error = refused(|stored| stored.get_mut(KEY).unwrap().0 = Dtype::I32);
     assert!(
-        matches!(&error, CheckpointError::Dtype { file, key, .. } if at(file, key)),
+        matches!(&error, CheckpointError::Weights(WeightsError::Dtype { file, key, .. }) if at(file, key)),
         "{error}"
     );
 
@@ -210,11 +211,15 @@ fn files_that_are_not_what_they_say_are_refused() {
     ] {
         write(&path, broken).unwrap();
         let error = load(folder.path()).unwrap_err();
-        assert!(matches!(&error, CheckpointError::Malformed { file, .. } if *file == path));
+        assert!(
+            matches!(&error, CheckpointError::Weights(WeightsError::Malformed { file, .. }) if *file == path)
+        );
     }
     std::fs::remove_file(&path).unwrap();
     let error = load(folder.path()).unwrap_err();
-    assert!(matches!(&error, CheckpointError::Io { file, .. } if *file == path));
+    assert!(
+        matches!(&error, CheckpointError::Weights(WeightsError::Io { file, .. }) if *file == path)
+    );
 
     write(
         folder.path().join("config.json"),
@@ -281,7 +286,9 @@ fn shards_are_followed_by_their_index() {
         .map(|key| (key.clone(), "../elsewhere.safetensors".to_owned()));
     write(&index, json(&outside.collect())).unwrap();
     let error = load(folder.path()).unwrap_err();
-    assert!(matches!(&error, CheckpointError::Malformed { file, .. } if *file == index));
+    assert!(
+        matches!(&error, CheckpointError::Weights(WeightsError::Malformed { file, .. }) if *file == index)
+    );
 }
 
 fn split(stored: Stored, parts: usize) -> Vec<Stored> {

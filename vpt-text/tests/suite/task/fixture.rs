@@ -12,7 +12,7 @@ use vpt_core::{
 };
 use vpt_text::config::{DesignerForm, EstimatorKind};
 use vpt_text::data::{Document, PackedBatch};
-use vpt_text::decoder::{Decoder, DecoderConfig, ModelType, layer_index};
+use vpt_text::decoder::{Decoder, DecoderConfig, ModelType, RopeScaling, layer_index};
 use vpt_text::task::{
     Candidates, DesignerSize, SoftTarget, SoftTargetDesigner, SoftTargets, TargetRule, TextBatch,
     TextEstimator, TextTask, label_loss, text_task,
@@ -188,6 +188,7 @@ pub(crate) fn config(tied: bool) -> DecoderConfig {
         tie_word_embeddings: tied,
         max_position_embeddings: 32,
         rope_theta: 100.0,
+        rope_scaling: RopeScaling::Default,
         ..DecoderConfig::trunk(2, 8, 4, 32)
     }
 }
