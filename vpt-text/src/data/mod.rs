@@ -2,7 +2,8 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `records` | JSONL files, plain or gzipped |
+//! | `records` | files of several formats, a record at a time |
+//! | `filter` | which records are taken |
 //! | `template` | how a record becomes a prompt and an answer (A.1) |
 //! | `document` | prompt and answer as tokens, and what was cut or left out |
 //! | `pack` | whole documents into rows of equal length; masks as arrays |
@@ -14,6 +15,7 @@ mod collate;
 mod document;
 mod error;
 mod feedback;
+mod filter;
 mod pack;
 mod records;
 mod stream;
@@ -23,8 +25,9 @@ pub use collate::{Collated, collate};
 pub use document::{Counts, Document, Documents, Formatter};
 pub use error::{DataError, StateError};
 pub use feedback::{FeedbackSet, FeedbackState};
+pub use filter::{Filter, FilterError};
 pub use pack::{PADDING, PackedBatch, Packer};
-pub use records::{Columns, Record, read_records};
+pub use records::{Columns, Record, Records, read_records, shards};
 pub use stream::{StreamOptions, StreamState, TextStream};
 pub use template::{Template, TemplateError};
 

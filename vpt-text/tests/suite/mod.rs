@@ -1,3 +1,4 @@
+mod data;
 mod decoder;
 mod eval;
 mod run;
