@@ -3,7 +3,9 @@
 use super::bands::LshIndex;
 use super::matching::{Match, Reason, Verdict};
 use super::shingles::{hash, jaccard, ratio};
-use super::{Bands, Candidates, MinHash, Settings, SettingsError, Shingles, TestSet, Within, Words};
+use super::{
+    Bands, Candidates, MinHash, Settings, SettingsError, Shingles, TestSet, Within, Words,
+};
 use crate::data::Record;
 use std::collections::{BTreeSet, HashMap};
 use xxhash_rust::xxh3::Xxh3DefaultBuilder;
@@ -216,7 +218,10 @@ impl TestIndex {
 
     /// The items that share a shingle with `shingles`, ascending, and how many they share.
     fn sharing(&self, shingles: &Shingles) -> impl Iterator<Item = (u32, usize)> {
-        let postings = shingles.hashes().iter().filter_map(|h| self.shingles.get(h));
+        let postings = shingles
+            .hashes()
+            .iter()
+            .filter_map(|h| self.shingles.get(h));
         let mut items: Vec<u32> = postings.flatten().copied().collect();
         items.sort_unstable();
         let mut counted: Vec<(u32, usize)> = Vec::new();

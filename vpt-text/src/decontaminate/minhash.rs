@@ -25,6 +25,11 @@ impl MinHash {
         let functions = (0..permutations)
             .map(|_| (rng.random_range(1..PRIME), rng.random_range(0..PRIME)))
             .collect();
+        Self::with(functions)
+    }
+
+    /// Takes functions as pairs of a in 1..2⁶¹ − 1 and b in 0..2⁶¹ − 1.
+    pub fn with(functions: Vec<(u64, u64)>) -> Self {
         Self { functions }
     }
 
@@ -75,7 +80,10 @@ mod tests {
         assert_ne!(signature, MinHash::new(64, 4).signature(&shingles));
         let different: std::collections::BTreeSet<_> = signature.iter().collect();
         assert!(different.len() > 60);
-        assert_eq!(MinHash::new(2, 3).signature(&Shingles::default()), [u32::MAX; 2]);
+        assert_eq!(
+            MinHash::new(2, 3).signature(&Shingles::default()),
+            [u32::MAX; 2]
+        );
     }
 
     #[test]

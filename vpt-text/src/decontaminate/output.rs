@@ -50,8 +50,13 @@ enum Encoder {
 
 impl NewFile {
     /// Opens it; missing folders are made.
-    pub(super) fn create(path: &Path, compression: Compression) -> Result<Self, DecontaminateError> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    pub(super) fn create(
+        path: &Path,
+        compression: Compression,
+    ) -> Result<Self, DecontaminateError> {
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new("."));
         let open = || {
             std::fs::create_dir_all(folder)?;
@@ -63,7 +68,9 @@ impl NewFile {
             let file = BufWriter::new(builder.tempfile_in(folder)?);
             Ok(match compression {
                 Compression::None => Encoder::None(file),
-                Compression::Gzip => Encoder::Gzip(GzEncoder::new(file, flate2::Compression::new(6))),
+                Compression::Gzip => {
+                    Encoder::Gzip(GzEncoder::new(file, flate2::Compression::new(6)))
+                }
                 Compression::Zstd => Encoder::Zstd(zstd::Encoder::new(file, 0)?),
             })
         };
@@ -122,7 +129,9 @@ mod tests {
         let mut file = NewFile::create(&path, Compression::Gzip).unwrap();
         file.write(b"half").unwrap();
         drop(file);
-        let left = std::fs::read_dir(folder.path().join("new")).unwrap().count();
+        let left = std::fs::read_dir(folder.path().join("new"))
+            .unwrap()
+            .count();
         assert_eq!(left, 0);
     }
 
@@ -133,6 +142,9 @@ mod tests {
         std::fs::write(&file, "").unwrap();
         let path = file.join("clean.jsonl");
         let error = NewFile::create(&path, Compression::None).err().unwrap();
-        assert!(error.to_string().starts_with(path.to_str().unwrap()), "{error}");
+        assert!(
+            error.to_string().starts_with(path.to_str().unwrap()),
+            "{error}"
+        );
     }
 }

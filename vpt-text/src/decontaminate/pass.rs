@@ -79,7 +79,10 @@ fn next_chunk(records: &mut Records) -> Result<Vec<(PathBuf, Record)>, Decontami
     while chunk.len() < CHUNK
         && let Some(record) = records.next().transpose()?
     {
-        chunk.push((records.path().map(PathBuf::from).unwrap_or_default(), record));
+        chunk.push((
+            records.path().map(PathBuf::from).unwrap_or_default(),
+            record,
+        ));
     }
     Ok(chunk)
 }
@@ -125,7 +128,8 @@ impl Report {
                 "probability_at_threshold": bands.probability(rule.threshold),
             })
         });
-        let head = json!({ "version": env!("CARGO_PKG_VERSION"), "settings": settings, "lsh": lsh });
+        let head =
+            json!({ "version": env!("CARGO_PKG_VERSION"), "settings": settings, "lsh": lsh });
         let head = head.to_string();
         // The object stays open for what follows.
         let open = head.strip_suffix('}').unwrap_or(&head);

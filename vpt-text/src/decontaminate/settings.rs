@@ -1,6 +1,6 @@
 //! What counts as a near-duplicate.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// How a text is cut into words.
@@ -13,7 +13,7 @@ pub struct Normalisation {
 }
 
 /// What becomes of characters that are neither letter nor digit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Punctuation {
     /// They part words and are gone, after Unicode's compatibility decomposition and without
@@ -28,7 +28,7 @@ pub enum Punctuation {
 }
 
 /// What becomes of numbers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Numbers {
     /// They are words.
@@ -39,7 +39,7 @@ pub enum Numbers {
 }
 
 /// Where an item of a test set is looked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Within {
     /// In a record's problem and solution, read as one text.
@@ -50,7 +50,7 @@ pub enum Within {
 }
 
 /// How pairs are found whose Jaccard similarity is to be measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Candidates {
     /// MinHash LSH, as the paper's §4.5: a share of the similar pairs is missed.

@@ -46,12 +46,7 @@ impl Words {
 
     /// Words are runs of letters and digits, after NFKD without combining marks and in lower case,
     /// and what `symbol` makes of other characters.
-    fn separated(
-        &mut self,
-        text: &str,
-        numbers: Numbers,
-        symbol: impl Fn(char) -> Option<char>,
-    ) {
+    fn separated(&mut self, text: &str, numbers: Numbers, symbol: impl Fn(char) -> Option<char>) {
         let plain: String = text
             .nfkd()
             .filter(|c| !is_combining_mark(*c))
@@ -130,7 +125,10 @@ mod tests {
     use super::*;
 
     fn words(text: &str, punctuation: Punctuation, numbers: Numbers) -> String {
-        let rule = Normalisation { punctuation, numbers };
+        let rule = Normalisation {
+            punctuation,
+            numbers,
+        };
         let words = Words::new(text, rule);
         assert_eq!(words.len(), words.joined().split_whitespace().count());
         words.joined().to_owned()
@@ -167,7 +165,11 @@ mod tests {
     #[test]
     fn numbers_may_become_zero() {
         assert_eq!(
-            words("1,000 apples at $2.50 in 3.", Punctuation::Separate, Numbers::Zero),
+            words(
+                "1,000 apples at $2.50 in 3.",
+                Punctuation::Separate,
+                Numbers::Zero
+            ),
             "0 apples at 0 in 0"
         );
         assert_eq!(
