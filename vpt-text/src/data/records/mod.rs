@@ -190,6 +190,7 @@ mod tests {
                     answer: Some("7".into()),
                     kind: Some("k".into()),
                     line: 1,
+                    plain: false,
                 },
                 Record {
                     problem: "q".into(),
