@@ -3,6 +3,8 @@
 mod bad_config;
 mod bad_input;
 mod commands;
+mod data;
+mod decontaminate;
 mod experiment;
 mod hub;
 #[path = "../../../tests/hub_server.rs"]

@@ -17,6 +17,7 @@ mod places;
 mod recorder;
 mod source;
 mod standalone;
+mod stream_sample;
 mod train;
 
 pub use corpus::files as corpus_files;
@@ -25,4 +26,5 @@ pub use evaluate::{HeldOut, Measuring, SplitResult, evaluate};
 pub use folder::save_model;
 pub use places::locate;
 pub use standalone::Model;
+pub use stream_sample::{Span, SpanKind, StreamSample};
 pub use train::{RunEvent, RunOptions, RunOutcome, train};
