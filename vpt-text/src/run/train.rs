@@ -21,6 +21,9 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 use vpt_core::parameters;
 
+/// Records between two words on how far a corpus is tokenised; small ones need none.
+const TOLD: usize = 1 << 16;
+
 /// Where a run goes and how it begins and ends; no part of what it computes.
 #[derive(Clone, Debug)]
 pub struct RunOptions {
@@ -112,11 +115,11 @@ pub fn train<I: Backend>(
 ) -> Result<RunOutcome, RunError> {
     // At once, since opening everything takes a while, and again with the folder locked.
     refuse_to_spoil(options)?;
-    let mut told = |counts: Counts| {
-        // Whether to stop is asked after a step.
-        let _ = observer(&RunEvent::Tokenised {
-            records: counts.records,
-        });
+    let mut told = |Counts { records, .. }: Counts| {
+        if records.is_multiple_of(TOLD) {
+            // Whether to stop is asked after a step.
+            let _ = observer(&RunEvent::Tokenised { records });
+        }
     };
     let init_from = options.init_from.as_deref();
     let assembled = assemble::<I>(config, init_from, device, &mut told)?;
