@@ -8,6 +8,7 @@ pub mod artefacts;
 pub mod config;
 pub mod data;
 pub mod decoder;
+pub mod decontaminate;
 pub mod eval;
 pub mod experiment;
 pub mod report;

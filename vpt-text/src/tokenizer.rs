@@ -1,5 +1,6 @@
 //! Text to token ids and back, as a model's `tokenizer.json` defines it.
 
+use sha2::{Digest, Sha256};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
@@ -129,6 +130,18 @@ impl Tokenizer {
             eos_id,
             vocab_size: largest.map_or(0, |id| id as usize + 1),
         })
+    }
+
+    /// SHA-256 in hexadecimal over all that decides which ids a text becomes, the end-of-text token
+    /// included.
+    ///
+    /// # Errors
+    /// A tokenizer that cannot be written down, which one that was read can.
+    pub fn fingerprint(&self) -> Result<String, TokenizerError> {
+        let json = self.inner.to_string(false).map_err(text_error)?;
+        let mut hash = Sha256::new_with_prefix(json);
+        hash.update(self.eos_id.to_le_bytes());
+        Ok(format!("{:x}", hash.finalize()))
     }
 
     /// The ids of `text`, with nothing added.
@@ -331,6 +344,18 @@ pub(crate) mod tests {
             error.to_string().starts_with("no/such/tokenizer.json"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn fingerprint_sees_vocabulary_and_end_of_text() {
+        let print = |json: &Value, eos| load(json, eos).unwrap().fingerprint().unwrap();
+        let mut json = byte_level();
+        let first = print(&json, None);
+        assert_eq!(print(&json, None), first);
+        json["model"]["vocab"]["</s>"] = json!(300);
+        let second = print(&json, None);
+        assert_ne!(first, second);
+        assert_ne!(print(&json, Some("</s>")), second);
     }
 
     #[test]

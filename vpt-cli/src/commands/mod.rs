@@ -2,6 +2,7 @@
 
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod data;
 pub(crate) mod eval;
 pub(crate) mod experiment;
 pub(crate) mod generate;

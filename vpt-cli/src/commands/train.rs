@@ -104,6 +104,9 @@ impl Watch {
             return ControlFlow::Break(());
         }
         match event {
+            RunEvent::Tokenised { records } => {
+                self.progress.say(&format!("tokenising: {records} records"));
+            }
             RunEvent::Started { start_step, .. } => self.progress.skip(*start_step),
             RunEvent::Step { loss, .. } => self.progress.advance(&format!("loss {loss:.4}")),
             RunEvent::Evaluation {

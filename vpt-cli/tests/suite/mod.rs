@@ -4,6 +4,8 @@ mod adapters;
 mod bad_config;
 mod bad_input;
 mod commands;
+mod data;
+mod decontaminate;
 mod experiment;
 mod gguf;
 mod hub;

@@ -34,6 +34,7 @@ impl RunConfig {
             ("designer.width", self.designer.width, LARGEST),
             ("designer.heads", self.designer.heads, LARGEST),
             ("data.shuffle_buffer", self.data.shuffle_buffer, MOST_STEPS),
+            ("data.open_rows", self.data.open_rows, LARGEST),
             ("train.steps", self.train.steps, MOST_STEPS),
             ("train.batch_size", self.train.batch_size, LARGEST),
             ("train.grad_accum", self.train.grad_accum, LARGEST),
@@ -118,6 +119,15 @@ impl RunConfig {
             self.data.answer.contains("{solution}"),
             "data.answer",
             || "must hold {solution}".into(),
+        )?;
+        require(self.data.prefetch <= LARGEST, "data.prefetch", || {
+            format!("must be at most {LARGEST}")
+        })?;
+        self.data.filter()?;
+        require(
+            !self.data.columns.solution.is_empty(),
+            "data.columns.solution",
+            || "names no column".into(),
         )?;
         require(!self.data.corpus.is_empty(), "data.corpus", || {
             "names no file".into()

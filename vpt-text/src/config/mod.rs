@@ -6,7 +6,7 @@ mod check;
 
 pub use check::ConfigError;
 
-use crate::data::Columns;
+use crate::data::{Columns, Filter, FilterError};
 use crate::decoder::TargetModules;
 use serde::{Deserialize, Serialize};
 
@@ -230,9 +230,33 @@ pub struct DataConfig {
     pub off_target: String,
     pub prompt: String,
     pub answer: String,
+    pub filter: String,
     pub seq_len: usize,
     pub shuffle_buffer: usize,
+    pub open_rows: usize,
+    pub prefetch: usize,
+    pub cache: String,
     pub columns: Columns,
+}
+
+impl DataConfig {
+    /// Which records of the corpus are taken; none takes all.
+    ///
+    /// # Errors
+    /// `filter` is no filter.
+    pub fn filter(&self) -> Result<Option<Filter>, ConfigError> {
+        if self.filter.trim().is_empty() {
+            return Ok(None);
+        }
+        let parsed = self
+            .filter
+            .parse()
+            .map_err(|error: FilterError| ConfigError {
+                key: "data.filter",
+                message: error.to_string(),
+            });
+        parsed.map(Some)
+    }
 }
 
 /// `[designer]`

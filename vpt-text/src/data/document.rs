@@ -5,9 +5,10 @@ use crate::tokenizer::{Tokenizer, TokenizerError};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt;
+use std::ops::AddAssign;
 
 /// Records tokenised at a time: enough for all cores, little beside the texts themselves.
-const CHUNK: usize = 1024;
+pub(super) const CHUNK: usize = 1024;
 
 /// A prompt and its answer, tokenised apart (A.1) so that no token holds a piece of both.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,7 +38,8 @@ impl Document {
     }
 }
 
-/// Where the records of a file went: `records = documents + dropped_long + empty_answer`.
+/// Where the records of a corpus went:
+/// `records = documents + dropped_long + empty_answer + filtered`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Records looked at.
@@ -50,6 +52,20 @@ pub struct Counts {
     pub dropped_long: usize,
     /// Records left out because the solution is empty.
     pub empty_answer: usize,
+    /// Records left out by the filter.
+    #[serde(default)]
+    pub filtered: usize,
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, more: Self) {
+        self.records += more.records;
+        self.documents += more.documents;
+        self.truncated += more.truncated;
+        self.dropped_long += more.dropped_long;
+        self.empty_answer += more.empty_answer;
+        self.filtered += more.filtered;
+    }
 }
 
 impl fmt::Display for Counts {
@@ -58,7 +74,11 @@ impl fmt::Display for Counts {
             f,
             "{} documents, {} of them truncated; left out: {} too long, {} without an answer",
             self.documents, self.truncated, self.dropped_long, self.empty_answer
-        )
+        )?;
+        match self.filtered {
+            0 => Ok(()),
+            filtered => write!(f, ", {filtered} by the filter"),
+        }
     }
 }
 
@@ -136,19 +156,31 @@ impl Formatter<'_> {
     }
 }
 
-/// SHA-256 in hexadecimal over all tokens and borders, by which a saved position recognises its
-/// data.
-pub(crate) fn fingerprint(documents: &[Document]) -> String {
-    let mut hash = Sha256::new();
-    for document in documents {
+/// SHA-256 over all tokens and borders, by which a saved position recognises its data.
+#[derive(Default)]
+pub(super) struct Fingerprint(Sha256);
+
+impl Fingerprint {
+    pub(super) fn add(&mut self, document: &Document) {
         for part in [&document.prompt, &document.answer] {
-            hash.update((part.len() as u64).to_le_bytes());
+            self.0.update((part.len() as u64).to_le_bytes());
             for token in part {
-                hash.update(token.to_le_bytes());
+                self.0.update(token.to_le_bytes());
             }
         }
     }
-    format!("{:x}", hash.finalize())
+
+    /// In hexadecimal.
+    pub(super) fn finish(self) -> String {
+        format!("{:x}", self.0.finalize())
+    }
+}
+
+/// The [`Fingerprint`] of all of them.
+pub(super) fn fingerprint(documents: &[Document]) -> String {
+    let mut hash = Fingerprint::default();
+    documents.iter().for_each(|document| hash.add(document));
+    hash.finish()
 }
 
 #[cfg(test)]
@@ -238,7 +270,8 @@ mod tests {
                 documents: 3,
                 truncated: 1,
                 dropped_long: 1,
-                empty_answer: 2
+                empty_answer: 2,
+                filtered: 0,
             }
         );
         assert_eq!(out.documents[1].answer_targets(), 2, "y and the end");

@@ -18,14 +18,50 @@ pub enum DataError {
         source: std::io::Error,
     },
     /// The compressed stream is cut short or broken.
-    #[error("{path}: gzip stream broken after {lines} lines: {source}")]
-    Gzip {
+    #[error("{path}: {compression} stream broken after {lines} lines: {source}")]
+    Compressed {
         /// The file.
         path: PathBuf,
+        /// What it is compressed with.
+        compression: &'static str,
         /// Lines that could still be read.
         lines: usize,
         /// Why.
         source: std::io::Error,
+    },
+    /// A Parquet file is cut short or broken, or uses what is not supported.
+    #[error("{path}: after {rows} rows: {source}")]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// Rows that could still be read.
+        rows: usize,
+        /// Why.
+        source: parquet::errors::ParquetError,
+    },
+    /// A column of a Parquet file holds what no record is made of.
+    #[error("{path}: column `{column}` holds {found}")]
+    Column {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        column: String,
+        /// What it holds.
+        found: &'static str,
+    },
+    /// A folder or pattern stands for no file.
+    #[error("{path}: no data files here (.jsonl, .parquet or .txt; .gz and .zst too)")]
+    NoFiles {
+        /// The folder or pattern.
+        path: PathBuf,
+    },
+    /// A pattern that cannot be read as one.
+    #[error("{path}: not a pattern: {reason}")]
+    Pattern {
+        /// The pattern.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: &'static str,
     },
     /// A line is not UTF-8.
     #[error("{path}:{line}: not valid UTF-8 from byte {byte} of the line on")]
@@ -104,6 +140,22 @@ pub enum DataError {
         path: PathBuf,
         /// The line.
         line: usize,
+    },
+    /// Tokens could not be kept.
+    #[error("{path}: {source}")]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file of kept tokens is not what was written.
+    #[error("{path}: damaged ({detail}); remove it to have it made again")]
+    Tokens {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
     },
     /// A text could not be tokenised.
     #[error("{path}: {source}")]

@@ -2,6 +2,8 @@
 
 use super::Document;
 use serde::{Deserialize, Serialize};
+use std::borrow::Borrow;
+use std::cmp::Reverse;
 
 /// The document id of padding: no document has it, so padding attends to padding alone and nothing
 /// attends to padding.
@@ -38,9 +40,9 @@ impl PackedBatch {
     ///
     /// # Panics
     /// If a row's documents take more than `seq` positions.
-    pub fn from_rows<'a, R>(seq: usize, rows: impl IntoIterator<Item = R>) -> Self
+    pub fn from_rows<R>(seq: usize, rows: impl IntoIterator<Item = R>) -> Self
     where
-        R: IntoIterator<Item = &'a Document>,
+        R: IntoIterator<Item: Borrow<Document>>,
     {
         let mut out = Self {
             batch: 0,
@@ -53,7 +55,7 @@ impl PackedBatch {
         };
         for row in rows {
             for (number, document) in row.into_iter().enumerate() {
-                out.write(number, document);
+                out.write(number, document.borrow());
             }
             out.batch += 1;
             out.pad();
@@ -114,42 +116,80 @@ pub(crate) fn ratio(part: usize, whole: usize) -> f64 {
     }
 }
 
-/// Fills one row after another with documents, in the order they come: a document that no longer
-/// fits starts the next row. Documents are named by their index, so that what is left in the packer
-/// can be saved.
+/// Fills rows with documents. A document goes into the fullest open row that has room for it; where
+/// none has, the fullest leaves and the document opens another. With one open row that is one row
+/// after another in the order the documents come; with more, less is padding. Documents are named by
+/// their index, so that what is left in the packer can be saved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Packer {
     seq_len: usize,
-    row: Vec<usize>,
+    open_rows: usize,
+    rows: Vec<Row>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Row {
+    documents: Vec<usize>,
     filled: usize,
 }
 
 impl Packer {
-    /// An empty packer of rows of `seq_len` positions.
-    pub fn new(seq_len: usize) -> Self {
+    /// An empty packer of rows of `seq_len` positions, up to `open_rows` (at least one) of which
+    /// wait for more.
+    pub fn new(seq_len: usize, open_rows: usize) -> Self {
         Self {
             seq_len,
-            row: Vec::new(),
-            filled: 0,
+            open_rows: open_rows.max(1),
+            rows: Vec::new(),
         }
+    }
+
+    /// A packer that goes on with rows that were left, each of documents with their positions; none
+    /// if they are more than can be open, or longer than a sequence.
+    pub(super) fn resume(
+        seq_len: usize,
+        open_rows: usize,
+        left: impl IntoIterator<Item = Vec<(usize, usize)>>,
+    ) -> Option<Self> {
+        let mut packer = Self::new(seq_len, open_rows);
+        packer.rows.extend(left.into_iter().map(|row| Row {
+            filled: row.iter().map(|(_, positions)| positions).sum(),
+            documents: row.into_iter().map(|(document, _)| document).collect(),
+        }));
+        let fits = |row: &Row| !row.documents.is_empty() && row.filled <= seq_len;
+        let sound = packer.rows.len() <= packer.open_rows && packer.rows.iter().all(fits);
+        sound.then_some(packer)
     }
 
     /// Adds a document that takes `positions`, at most `seq_len`. Returns the row that it
     /// completed, by not fitting in.
     pub fn push(&mut self, document: usize, positions: usize) -> Option<Vec<usize>> {
-        let full = self.filled + positions > self.seq_len && !self.row.is_empty();
-        let complete = full.then(|| {
-            self.filled = 0;
-            std::mem::take(&mut self.row)
-        });
-        self.row.push(document);
-        self.filled += positions;
-        complete
+        let room = self.seq_len.saturating_sub(positions);
+        // The first of equals, so that no row is passed over for good.
+        let roomy = self.rows.iter_mut().filter(|row| row.filled <= room);
+        if let Some(row) = roomy.min_by_key(|row| Reverse(row.filled)) {
+            row.documents.push(document);
+            row.filled += positions;
+            return None;
+        }
+        let opened = Row {
+            documents: vec![document],
+            filled: positions,
+        };
+        let full = self.rows.len() == self.open_rows;
+        let fullest = self.rows.iter_mut().min_by_key(|row| Reverse(row.filled));
+        match fullest.filter(|_| full) {
+            Some(row) => Some(std::mem::replace(row, opened).documents),
+            None => {
+                self.rows.push(opened);
+                None
+            }
+        }
     }
 
-    /// The documents of the row that is not complete yet.
-    pub fn remainder(&self) -> &[usize] {
-        &self.row
+    /// The documents of the rows that are not complete yet.
+    pub fn remainder(&self) -> impl Iterator<Item = &[usize]> {
+        self.rows.iter().map(|row| row.documents.as_slice())
     }
 }
 
@@ -182,12 +222,24 @@ mod tests {
 
     #[test]
     fn packer_keeps_order_and_whole_documents() {
-        let mut packer = Packer::new(10);
+        let mut packer = Packer::new(10, 1);
         assert_eq!(packer.push(0, 6), None);
         assert_eq!(packer.push(1, 4), None, "exactly full is not over");
         assert_eq!(packer.push(2, 1), Some(vec![0, 1]));
         assert_eq!(packer.push(3, 10), Some(vec![2]));
-        assert_eq!(packer.remainder(), [3]);
+        assert_eq!(packer.remainder().collect::<Vec<_>>(), [[3]]);
+    }
+
+    #[test]
+    fn open_rows_take_what_fits_best() {
+        let mut packer = Packer::new(10, 2);
+        assert_eq!(packer.push(0, 6), None);
+        assert_eq!(packer.push(1, 7), None, "a second row");
+        assert_eq!(packer.push(2, 3), None, "into the fuller");
+        assert_eq!(packer.push(3, 2), None, "into the only one with room");
+        assert_eq!(packer.push(4, 5), Some(vec![1, 2]), "the fullest leaves");
+        let left: Vec<&[usize]> = packer.remainder().collect();
+        assert_eq!(left, [&[0, 3][..], &[4]]);
     }
 
     #[test]
@@ -205,14 +257,18 @@ mod tests {
         proptest::collection::vec(document, 1..30)
     }
 
-    fn pack(documents: &[Document], seq: usize) -> (Vec<Vec<usize>>, PackedBatch) {
-        let mut packer = Packer::new(seq);
+    fn pack(
+        documents: &[Document],
+        seq: usize,
+        open_rows: usize,
+    ) -> (Vec<Vec<usize>>, PackedBatch) {
+        let mut packer = Packer::new(seq, open_rows);
         let mut rows: Vec<Vec<usize>> = documents
             .iter()
             .enumerate()
             .filter_map(|(i, d)| packer.push(i, d.positions()))
             .collect();
-        rows.push(packer.remainder().to_vec());
+        rows.extend(packer.remainder().map(<[usize]>::to_vec));
         let batch =
             PackedBatch::from_rows(seq, rows.iter().map(|r| r.iter().map(|i| &documents[*i])));
         (rows, batch)
@@ -220,9 +276,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_document_once_and_whole(documents in documents(), seq in 12usize..40) {
-            let (rows, batch) = pack(&documents, seq);
-            prop_assert_eq!(rows.concat(), (0..documents.len()).collect::<Vec<_>>());
+        fn every_document_once_and_whole(
+            documents in documents(),
+            seq in 12usize..40,
+            open_rows in 1usize..5,
+        ) {
+            let (rows, batch) = pack(&documents, seq, open_rows);
+            let mut order = rows.concat();
+            if open_rows > 1 {
+                order.sort_unstable();
+            }
+            prop_assert_eq!(order, (0..documents.len()).collect::<Vec<_>>());
             prop_assert_eq!(batch.batch, rows.len());
             for array in [&batch.inputs, &batch.targets, &batch.positions, &batch.documents] {
                 prop_assert_eq!(array.len(), batch.batch * batch.seq);
@@ -256,8 +320,10 @@ mod tests {
                     prop_assert!((0..seq as i32).contains(&batch.positions[i]));
                 }
             }
-            let expected: Vec<(Vec<u32>, Vec<bool>)> = documents
+            let expected: Vec<(Vec<u32>, Vec<bool>)> = rows
                 .iter()
+                .flatten()
+                .map(|i| &documents[*i])
                 .map(|d| {
                     let answer = (0..d.prompt.len() + d.answer.len()).map(|j| j >= d.prompt.len());
                     (d.tokens().collect(), answer.skip(1).collect())
@@ -272,7 +338,7 @@ mod tests {
 
         #[test]
         fn greedy_rows_could_not_take_the_next_document(documents in documents(), seq in 12usize..40) {
-            let (rows, _) = pack(&documents, seq);
+            let (rows, _) = pack(&documents, seq, 1);
             for pair in rows.windows(2) {
                 let filled: usize = pair[0].iter().map(|i| documents[*i].positions()).sum();
                 prop_assert!(filled <= seq);
@@ -282,7 +348,7 @@ mod tests {
 
         #[test]
         fn survives_json(documents in documents()) {
-            let (_, batch) = pack(&documents, 16);
+            let (_, batch) = pack(&documents, 16, 1);
             let json = serde_json::to_string(&batch).unwrap();
             prop_assert_eq!(serde_json::from_str::<PackedBatch>(&json).unwrap(), batch);
         }

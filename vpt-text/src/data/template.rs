@@ -71,14 +71,20 @@ impl Template {
         })
     }
 
-    /// The text before the answer.
+    /// The text before the answer; none before plain text.
     pub fn prompt(&self, record: &Record) -> String {
-        fill(&self.prompt, &record.problem)
+        match record.plain {
+            true => String::new(),
+            false => fill(&self.prompt, &record.problem),
+        }
     }
 
     /// The text that is learned, without the end-of-text token.
     pub fn answer(&self, record: &Record) -> String {
-        fill(&self.answer, &record.solution)
+        match record.plain {
+            true => record.solution.clone(),
+            false => fill(&self.answer, &record.solution),
+        }
     }
 }
 
@@ -183,6 +189,17 @@ mod tests {
             "Question: what is {solution} and {problem}?\nAnswer:"
         );
         assert_eq!(template.answer(&record), " {{x}} {problem}");
+    }
+
+    #[test]
+    fn plain_text_is_all_answer() {
+        let text = Record {
+            plain: true,
+            ..record("", "as it is")
+        };
+        let template = Template::default();
+        assert_eq!(template.prompt(&text), "");
+        assert_eq!(template.answer(&text), "as it is");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! From a config to a trainer: which files, which task, which estimator.
 
 use super::RunError;
+use super::corpus;
 use super::dropout::Seeded;
 use super::evaluate::HeldOut;
 use super::evaluator::AnswerLoss;
@@ -12,8 +13,8 @@ use super::source::PackedSource;
 use crate::artefacts::Split;
 use crate::config::{DesignerForm, Method, RunConfig};
 use crate::data::{
-    Columns, Counts, DataError, FeedbackSet, Formatter, StreamOptions, Template, TextStream,
-    read_records,
+    Columns, Corpus, Counts, DataError, FeedbackSet, Formatter, Prefetch, StreamOptions, Template,
+    TextStream, read_records,
 };
 use crate::decoder::Decoder;
 use crate::eval::answer::gold_answer;
@@ -25,6 +26,7 @@ use burn::tensor::{DType, backend::Backend};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use vpt_core::{
     AdamW, Cadence, CosineSchedule, DifferenceStep, Downstream, Feedback, NoParameters,
     RandomDirection, Trainer, TrainerConfig,
@@ -66,11 +68,12 @@ fn generator(seed: u64, purpose: Purpose) -> ChaCha8Rng {
     generator
 }
 
-/// Opens everything that `config` names.
+/// Opens everything that `config` names. `told` hears how far the corpus is tokenised.
 pub(super) fn assemble<I: Backend>(
     config: &RunConfig,
     init_from: Option<&Path>,
     device: &I::Device,
+    told: &mut dyn FnMut(Counts),
 ) -> Result<Assembled<I>, RunError> {
     config.check()?;
     let origin = Origin::at(&locate_model(&config.model.path)?)?;
@@ -102,16 +105,17 @@ pub(super) fn assemble<I: Backend>(
         },
         columns: &config.data.columns,
     };
-    let corpus = locate(&config.data.corpus)?;
-    let stream = reader.stream(&corpus, config)?;
-    let counts = stream.counts;
+    let corpus = Arc::new(corpus::open(config, &reader.formatter, told)?);
     let source = PackedSource {
-        stream: stream.stream,
-        sequences: config.train.batch_size,
+        stream: Prefetch::new(
+            stream(config, corpus.clone()),
+            config.train.batch_size,
+            config.data.prefetch,
+        ),
         accumulation: config.train.grad_accum,
         device: device.clone(),
     };
-    let mut files = vec![("data.corpus", corpus), origin.tokenizer_file()];
+    let mut files = vec![origin.tokenizer_file()];
     let mut feedback = None;
     if config.method.needs_feedback() {
         let path = locate(&config.data.feedback)?;
@@ -129,7 +133,8 @@ pub(super) fn assemble<I: Backend>(
             files.push((name, folder.join(name)));
         }
     }
-    let fingerprint = Fingerprint::new(config, &files)?;
+    // Its tokens, not its files: what was moved or packed again is the same stream.
+    let fingerprint = Fingerprint::new(config, &files)?.with("data.corpus", corpus.fingerprint());
 
     let trainer = trainer(config, (learner, learning), source, feedback, device);
     Ok(Assembled {
@@ -138,7 +143,7 @@ pub(super) fn assemble<I: Backend>(
         tokenizer,
         origin,
         fingerprint,
-        counts,
+        counts: corpus.counts(),
         feedback_items,
     })
 }
@@ -222,10 +227,14 @@ pub(super) fn check_tokenizer<I: Backend>(
     Ok(())
 }
 
-/// A stream with what was cut or left out of its file.
-struct CountedStream {
-    stream: TextStream,
-    counts: Counts,
+/// The stream of `corpus` from its start, in the order of the config's seed.
+pub(super) fn stream(config: &RunConfig, corpus: Arc<Corpus>) -> TextStream {
+    let options = StreamOptions {
+        seq_len: config.data.seq_len,
+        shuffle_buffer: config.data.shuffle_buffer,
+        open_rows: config.data.open_rows,
+    };
+    TextStream::new(corpus, options, generator(config.seed, Purpose::Stream))
 }
 
 /// Reads documents as the config has them.
@@ -235,18 +244,6 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn stream(&self, path: &Path, config: &RunConfig) -> Result<CountedStream, RunError> {
-        let documents = self.formatter.format(&read_records(path, self.columns)?)?;
-        let counts = documents.counts;
-        let options = StreamOptions {
-            seq_len: config.data.seq_len,
-            shuffle_buffer: config.data.shuffle_buffer,
-        };
-        let order = generator(config.seed, Purpose::Stream);
-        let stream = TextStream::new(path, documents, options, order)?;
-        Ok(CountedStream { stream, counts })
-    }
-
     pub(super) fn feedback_set(
         &self,
         path: &Path,

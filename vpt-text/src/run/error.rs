@@ -26,6 +26,14 @@ pub enum RunError {
     /// A model folder.
     #[error(transparent)]
     Model(#[from] crate::decoder::CheckpointError),
+    /// A data set on the Hub that could not be had.
+    #[error("{name}: {source}")]
+    DataSet {
+        /// What the config says.
+        name: String,
+        /// Why not.
+        source: vpt_core::hub::HubError,
+    },
     /// A path that is none, and on the Hub nothing of that name could be had.
     #[error("{path}: no such file or folder here, and as a name on the Hub: {source}")]
     Hub {

@@ -26,6 +26,12 @@ impl Fingerprint {
         Ok(Self(parts))
     }
 
+    /// With a part that has a hash of its own.
+    pub(super) fn with(mut self, name: &str, hash: &str) -> Self {
+        self.0.push((name.into(), hash.into()));
+        self
+    }
+
     /// The hash of the config alone.
     pub(super) fn config(&self) -> &str {
         &self.0[0].1

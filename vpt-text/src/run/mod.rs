@@ -5,6 +5,7 @@
 //! `evaluation.json`, `summary.json` and, where a designer learned, `example.json`.
 
 mod assemble;
+mod corpus;
 mod dropout;
 mod error;
 mod evaluate;
@@ -21,8 +22,10 @@ mod recorder;
 mod score;
 mod source;
 mod standalone;
+mod stream_sample;
 mod train;
 
+pub use corpus::files as corpus_files;
 pub use error::RunError;
 pub use evaluate::{HeldOut, Measuring, SplitResult, evaluate};
 pub use folder::save_model;
@@ -31,4 +34,5 @@ pub use origin::Origin;
 pub use places::locate;
 pub use score::{FeedbackOptions, Texts, score};
 pub use standalone::Model;
+pub use stream_sample::{Span, SpanKind, StreamSample};
 pub use train::{RunEvent, RunOptions, RunOutcome, train};

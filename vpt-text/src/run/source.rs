@@ -1,14 +1,13 @@
 //! The unlabelled stream as steps.
 
-use crate::data::{PackedBatch, StreamState, TextStream};
+use crate::data::{PackedBatch, Prefetch, StreamState};
 use crate::task::{TextBatch, TextTask};
 use burn::tensor::backend::Backend;
 use vpt_core::{CoreError, Source, Stateful, StepData, from_state, to_state};
 
-/// A packed stream in steps of `accumulation` micro-batches of `sequences` sequences.
+/// A packed stream in steps of `accumulation` micro-batches.
 pub(super) struct PackedSource<I: Backend> {
-    pub(super) stream: TextStream,
-    pub(super) sequences: usize,
+    pub(super) stream: Prefetch,
     pub(super) accumulation: usize,
     pub(super) device: I::Device,
 }
@@ -16,8 +15,9 @@ pub(super) struct PackedSource<I: Backend> {
 impl<I: Backend> Source<TextTask, I> for PackedSource<I> {
     fn next_step(&mut self) -> Result<StepData<TextTask, I>, CoreError> {
         let packed: Vec<PackedBatch> = (0..self.accumulation)
-            .map(|_| self.stream.next_batch(self.sequences))
-            .collect();
+            .map(|_| self.stream.next_batch())
+            .collect::<Result<_, _>>()
+            .map_err(CoreError::data)?;
         let denominator: usize = packed.iter().map(PackedBatch::answer_tokens).sum();
         let tokens: usize = packed.iter().map(|batch| batch.batch * batch.seq).sum();
         let batches = packed

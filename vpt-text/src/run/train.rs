@@ -11,6 +11,7 @@ use super::recorder::Recorder;
 use super::{RunError, example};
 use crate::artefacts::{Evaluation, EvaluationEvent, Event, RunSummary, Split};
 use crate::config::RunConfig;
+use crate::data::Counts;
 use crate::tokenizer::digit_tokens;
 use burn::tensor::backend::Backend;
 use serde::Serialize;
@@ -19,6 +20,9 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use vpt_core::parameters;
+
+/// Records between two words on how far a corpus is tokenised; small ones need none.
+const TOLD: usize = 1 << 16;
 
 /// Where a run goes and how it begins and ends; no part of what it computes.
 #[derive(Clone, Debug)]
@@ -39,6 +43,11 @@ pub struct RunOptions {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum RunEvent {
+    /// The corpus is being tokenised, which a large one takes a while for.
+    Tokenised {
+        /// Records so far.
+        records: usize,
+    },
     /// Everything is open.
     Started {
         /// Learner steps in all.
@@ -106,7 +115,14 @@ pub fn train<I: Backend>(
 ) -> Result<RunOutcome, RunError> {
     // At once, since opening everything takes a while, and again with the folder locked.
     refuse_to_spoil(options)?;
-    let assembled = assemble::<I>(config, options.init_from.as_deref(), device)?;
+    let mut told = |Counts { records, .. }: Counts| {
+        if records.is_multiple_of(TOLD) {
+            // Whether to stop is asked after a step.
+            let _ = observer(&RunEvent::Tokenised { records });
+        }
+    };
+    let init_from = options.init_from.as_deref();
+    let assembled = assemble::<I>(config, init_from, device, &mut told)?;
     let mut run = Run::open(config, options, device, assembled)?;
     run.drive(observer)
 }

@@ -1,4 +1,6 @@
+mod data;
 mod decoder;
+mod decontaminate;
 mod eval;
 mod run;
 mod score;

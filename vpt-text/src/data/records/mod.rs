@@ -1,14 +1,29 @@
-//! Problems with worked solutions, one JSON object a line.
+//! Problems with worked solutions, from files of several formats, one at a time.
+//!
+//! | format | known by | a record is |
+//! |---|---|---|
+//! | JSONL | any other name | a line that holds a JSON object |
+//! | Parquet | `.parquet`, or its first bytes | a row |
+//! | text | `.txt`, `.text` | a paragraph: the lines up to a blank one |
+//!
+//! JSONL and text may be compressed: `.gz`, `.zst`, or by their first bytes.
 
-use super::DataError;
-use flate2::read::MultiGzDecoder;
+mod format;
+mod jsonl;
+mod lines;
+mod parquet;
+mod row;
+mod shards;
+mod text;
+
+pub use shards::{is_data_file, shards};
+
+use super::{DataError, Filter};
+use format::Rows;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// One line of a data file.
+/// One document of a data file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Record {
     /// What is asked; the prompt is made of it.
@@ -19,15 +34,17 @@ pub struct Record {
     pub answer: Option<String>,
     /// The kind of document, by which reports group losses.
     pub kind: Option<String>,
-    /// The line it was read from, from 1; 0 for a record that comes from no file.
+    /// The line or row it was read from, from 1; 0 for a record that comes from no file.
     pub line: usize,
+    /// Text without a problem: `solution` is all of it, and no template is put around it.
+    pub plain: bool,
 }
 
 /// Under which names a file keeps the fields of a [`Record`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Columns {
-    /// Required.
+    /// Required; empty for plain text, of which `solution` names the column.
     pub problem: String,
     /// Required.
     pub solution: String,
@@ -48,158 +65,95 @@ impl Default for Columns {
     }
 }
 
-/// Reads a JSONL file, gzipped if its name ends in `.gz` or it starts as gzip does. Blank lines are
-/// skipped; a byte-order mark and CRLF line ends are allowed.
+/// The records of one file after another, read as they are asked for. Nothing comes after an error.
+pub struct Records {
+    files: std::vec::IntoIter<PathBuf>,
+    columns: Columns,
+    filter: Option<Filter>,
+    current: Option<OpenFile>,
+    /// The first file, for the error that all of them are empty; taken once a row was seen.
+    empty: Option<PathBuf>,
+    filtered: usize,
+}
+
+struct OpenFile {
+    path: PathBuf,
+    rows: Rows,
+}
+
+impl Records {
+    /// The records of `files`, in their order; [`shards`] finds the files that a path means. Records
+    /// that `filter` does not hold for are left out.
+    pub fn open(files: Vec<PathBuf>, columns: &Columns, filter: Option<Filter>) -> Self {
+        Self {
+            empty: files.first().cloned(),
+            files: files.into_iter(),
+            columns: columns.clone(),
+            filter,
+            current: None,
+            filtered: 0,
+        }
+    }
+
+    /// Records that the filter has left out so far.
+    pub fn filtered(&self) -> usize {
+        self.filtered
+    }
+
+    /// The file that the last record came from.
+    pub fn path(&self) -> Option<&Path> {
+        self.current.as_ref().map(|file| file.path.as_path())
+    }
+
+    fn try_next(&mut self) -> Result<Option<Record>, DataError> {
+        loop {
+            let Some(OpenFile { path, rows }) = &mut self.current else {
+                let Some(path) = self.files.next() else {
+                    let empty = self.empty.take();
+                    return empty.map_or(Ok(None), |path| Err(DataError::NoRecords { path }));
+                };
+                let rows = format::open(&path, &self.columns, self.filter.as_ref())?;
+                self.current = Some(OpenFile { path, rows });
+                continue;
+            };
+            let Some(row) = rows.next().transpose()? else {
+                self.current = None;
+                continue;
+            };
+            self.empty = None;
+            let place = row.place(path);
+            if let Some(filter) = &self.filter
+                && !filter.holds(|column| place.cell(column))?
+            {
+                self.filtered += 1;
+                continue;
+            }
+            return place.record(&self.columns).map(Some);
+        }
+    }
+}
+
+impl Iterator for Records {
+    type Item = Result<Record, DataError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let next = self.try_next().transpose();
+        if matches!(next, Some(Err(_))) {
+            self.files = Vec::new().into_iter();
+            self.current = None;
+            self.empty = None;
+        }
+        next
+    }
+}
+
+/// All records of a small file, or of the shards that `path` stands for.
 ///
 /// # Errors
-/// The first line that is no record, by file and line; a file that cannot be read to its end; a
-/// file without records.
+/// The first line that is no record, by file and line; a file that cannot be read to its end; no
+/// records at all.
 pub fn read_records(path: &Path, columns: &Columns) -> Result<Vec<Record>, DataError> {
-    let read_error = |source| DataError::Read {
-        path: path.into(),
-        source,
-    };
-    let mut file = BufReader::new(File::open(path).map_err(read_error)?);
-    let magic = file
-        .fill_buf()
-        .map_err(read_error)?
-        .starts_with(b"\x1f\x8b");
-    let gzipped = magic
-        || path
-            .extension()
-            .is_some_and(|e| e.eq_ignore_ascii_case("gz"));
-    let reader: Box<dyn Read> = if gzipped {
-        Box::new(MultiGzDecoder::new(file))
-    } else {
-        Box::new(file)
-    };
-    let mut reader = BufReader::new(reader);
-
-    let mut records = Vec::new();
-    let mut bytes = Vec::new();
-    for line in 1.. {
-        bytes.clear();
-        let count = reader.read_until(b'\n', &mut bytes).map_err(|source| {
-            if gzipped && source.kind() != io::ErrorKind::IsADirectory {
-                DataError::Gzip {
-                    path: path.into(),
-                    lines: line - 1,
-                    source,
-                }
-            } else {
-                read_error(source)
-            }
-        })?;
-        if count == 0 {
-            break;
-        }
-        let mut text = bytes.as_slice();
-        if line == 1 {
-            text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-        }
-        let text = std::str::from_utf8(text).map_err(|error| DataError::Utf8 {
-            path: path.into(),
-            line,
-            byte: error.valid_up_to(),
-        })?;
-        if !text.trim().is_empty() {
-            records.push(Line { path, line }.record(text, columns)?);
-        }
-    }
-    if records.is_empty() {
-        return Err(DataError::NoRecords { path: path.into() });
-    }
-    Ok(records)
-}
-
-/// Where a text comes from, for its errors.
-#[derive(Clone, Copy)]
-struct Line<'a> {
-    path: &'a Path,
-    line: usize,
-}
-
-impl Line<'_> {
-    fn record(self, text: &str, columns: &Columns) -> Result<Record, DataError> {
-        let fields = match serde_json::from_str(text.trim()) {
-            Ok(Value::Object(fields)) => fields,
-            Ok(other) => {
-                return Err(DataError::NotAnObject {
-                    path: self.path.into(),
-                    line: self.line,
-                    found: type_name(&other),
-                });
-            }
-            Err(error) => return Err(self.json(&error)),
-        };
-        Ok(Record {
-            problem: self.required(&fields, &columns.problem)?,
-            solution: self.required(&fields, &columns.solution)?,
-            answer: match fields.get(&columns.answer) {
-                Some(Value::Number(number)) => Some(number.to_string()),
-                _ => self.optional(&fields, &columns.answer)?,
-            },
-            kind: self.optional(&fields, &columns.kind)?,
-            line: self.line,
-        })
-    }
-
-    fn required(self, fields: &Map<String, Value>, field: &str) -> Result<String, DataError> {
-        match fields.get(field) {
-            Some(Value::String(text)) => Ok(text.clone()),
-            Some(other) => Err(self.wrong_type(field, other)),
-            None => Err(DataError::MissingField {
-                path: self.path.into(),
-                line: self.line,
-                field: field.into(),
-                present: fields.keys().cloned().collect(),
-            }),
-        }
-    }
-
-    fn optional(
-        self,
-        fields: &Map<String, Value>,
-        field: &str,
-    ) -> Result<Option<String>, DataError> {
-        match fields.get(field) {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text.clone())),
-            Some(other) => Err(self.wrong_type(field, other)),
-        }
-    }
-
-    fn wrong_type(self, field: &str, found: &Value) -> DataError {
-        DataError::WrongType {
-            path: self.path.into(),
-            line: self.line,
-            field: field.into(),
-            found: type_name(found),
-        }
-    }
-
-    fn json(self, error: &serde_json::Error) -> DataError {
-        // The parser counts lines inside the one line it was given: " at line 1" would mislead.
-        let message = error.to_string();
-        let reason = message.split(" at line ").next().unwrap_or(&message);
-        DataError::Json {
-            path: self.path.into(),
-            line: self.line,
-            column: error.column(),
-            reason: reason.into(),
-        }
-    }
-}
-
-fn type_name(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
-    }
+    Records::open(shards(path)?, columns, None).collect()
 }
 
 #[cfg(test)]
@@ -236,6 +190,7 @@ mod tests {
                     answer: Some("7".into()),
                     kind: Some("k".into()),
                     line: 1,
+                    plain: false,
                 },
                 Record {
                     problem: "q".into(),
@@ -287,13 +242,16 @@ mod tests {
             let named = error.to_string();
             assert!(named.contains("a.jsonl.gz"), "{named}");
             assert!(
-                matches!(error, DataError::Gzip { .. } | DataError::NoRecords { .. }),
+                matches!(
+                    error,
+                    DataError::Compressed { .. } | DataError::NoRecords { .. }
+                ),
                 "{named}"
             );
         }
         assert!(matches!(
             read("a.jsonl.gz", &packed),
-            Err(DataError::Gzip { .. })
+            Err(DataError::Compressed { .. })
         ));
     }
 
@@ -344,7 +302,7 @@ mod tests {
         assert!(error.to_string().starts_with("no/such.jsonl: "), "{error}");
         let folder = tempfile::tempdir().unwrap();
         let error = read_records(folder.path(), &Columns::default()).unwrap_err();
-        assert!(matches!(error, DataError::Read { .. }), "{error}");
+        assert!(matches!(error, DataError::NoFiles { .. }), "{error}");
     }
 
     #[test]
