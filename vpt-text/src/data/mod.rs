@@ -24,7 +24,7 @@ pub use document::{Counts, Document, Documents, Formatter};
 pub use error::{DataError, StateError};
 pub use feedback::{FeedbackSet, FeedbackState};
 pub use pack::{PADDING, PackedBatch, Packer};
-pub use records::{Columns, Record, read_records};
+pub use records::{Columns, Record, read_objects, read_records};
 pub use stream::{StreamOptions, StreamState, TextStream};
 pub use template::{Template, TemplateError};
 

@@ -55,6 +55,21 @@ impl Default for Columns {
 /// The first line that is no record, by file and line; a file that cannot be read to its end; a
 /// file without records.
 pub fn read_records(path: &Path, columns: &Columns) -> Result<Vec<Record>, DataError> {
+    read_lines(path, |line, text| line.record(text, columns))
+}
+
+/// [`read_records`] with all fields of each line, and the line's number from 1.
+///
+/// # Errors
+/// As there.
+pub fn read_objects(path: &Path) -> Result<Vec<(usize, Map<String, Value>)>, DataError> {
+    read_lines(path, |line, text| Ok((line.line, line.object(text)?)))
+}
+
+fn read_lines<T>(
+    path: &Path,
+    read: impl Fn(Line<'_>, &str) -> Result<T, DataError>,
+) -> Result<Vec<T>, DataError> {
     let read_error = |source| DataError::Read {
         path: path.into(),
         source,
@@ -103,7 +118,7 @@ pub fn read_records(path: &Path, columns: &Columns) -> Result<Vec<Record>, DataE
             byte: error.valid_up_to(),
         })?;
         if !text.trim().is_empty() {
-            records.push(Line { path, line }.record(text, columns)?);
+            records.push(read(Line { path, line }, text)?);
         }
     }
     if records.is_empty() {
@@ -120,18 +135,20 @@ struct Line<'a> {
 }
 
 impl Line<'_> {
+    fn object(self, text: &str) -> Result<Map<String, Value>, DataError> {
+        match serde_json::from_str(text.trim()) {
+            Ok(Value::Object(fields)) => Ok(fields),
+            Ok(other) => Err(DataError::NotAnObject {
+                path: self.path.into(),
+                line: self.line,
+                found: type_name(&other),
+            }),
+            Err(error) => Err(self.json(&error)),
+        }
+    }
+
     fn record(self, text: &str, columns: &Columns) -> Result<Record, DataError> {
-        let fields = match serde_json::from_str(text.trim()) {
-            Ok(Value::Object(fields)) => fields,
-            Ok(other) => {
-                return Err(DataError::NotAnObject {
-                    path: self.path.into(),
-                    line: self.line,
-                    found: type_name(&other),
-                });
-            }
-            Err(error) => return Err(self.json(&error)),
-        };
+        let fields = self.object(text)?;
         Ok(Record {
             problem: self.required(&fields, &columns.problem)?,
             solution: self.required(&fields, &columns.solution)?,
