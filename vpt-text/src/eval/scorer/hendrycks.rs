@@ -33,7 +33,7 @@ impl Scorer for Hendrycks {
 }
 
 /// An answer in the harness's one spelling; none where its own function raises an exception.
-pub fn strip_string(text: &str) -> Option<String> {
+pub(super) fn strip_string(text: &str) -> Option<String> {
     let mut text = text.to_owned();
     for (before, after) in [
         ("\n", ""),

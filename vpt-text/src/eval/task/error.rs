@@ -1,7 +1,7 @@
 //! What can be wrong with a task or its data.
 
 use crate::data::DataError;
-use crate::decoder::GenerateError;
+use crate::decoder::{GenerateError, SamplingError};
 use crate::score::LikelihoodError;
 use crate::tokenizer::TokenizerError;
 use std::path::PathBuf;
@@ -80,15 +80,12 @@ pub enum TaskError {
         /// How many are asked for.
         number: usize,
     },
-    /// A prompt cannot be cut to what the model takes.
-    #[error("{message}")]
-    Room {
-        /// Why.
-        message: String,
-    },
     /// A text could not be tokenised.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
+    /// Settings that nothing can be drawn with.
+    #[error(transparent)]
+    Sampling(#[from] SamplingError),
     /// Generation failed.
     #[error(transparent)]
     Generate(#[from] GenerateError),

@@ -5,7 +5,9 @@ use super::TaskError;
 use super::definition::{Choose, Definition};
 use super::rows::{Row, Rows};
 use crate::eval::scorer::boxed_answer;
-use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Serde, Value};
+use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use std::borrow::Cow;
 use std::fmt;
 
@@ -29,7 +31,7 @@ impl Templates {
     pub(super) fn new(task: &Definition) -> Result<Self, (&'static str, String)> {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        environment.set_keep_trailing_newline(true);
+        environment.set_syntax(kept_newlines());
         environment.set_auto_escape_callback(|_| AutoEscape::None);
         environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
         environment.add_filter("boxed", |text: &str| boxed_answer(text).map(str::to_owned));
@@ -56,7 +58,7 @@ impl Templates {
         let filled = self
             .0
             .get_template(key)
-            .and_then(|template| template.render(Value::from_serialize(&row.fields)));
+            .and_then(|template| template.render(Value::from(Serde(&row.fields))));
         filled.map_err(|error| {
             let columns: Vec<String> = row.fields.keys().map(|name| format!("`{name}`")).collect();
             rows.error(row, key, format!("{}; it has {}", said(&error), columns.join(", ")))
@@ -68,6 +70,13 @@ impl fmt::Debug for Templates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Templates").finish_non_exhaustive()
     }
+}
+
+/// Jinja would drop a line end at the end of a template; the harness keeps it, and so do we.
+fn kept_newlines() -> SyntaxConfig {
+    let mut syntax = SyntaxConfig::builder();
+    syntax.keep_trailing_newline(true);
+    syntax.build().expect("the delimiters are the usual ones")
 }
 
 /// What a template's error says, without the place: the key names it.
