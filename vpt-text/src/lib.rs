@@ -16,4 +16,4 @@ pub mod score;
 pub mod task;
 pub mod tokenizer;
 
-pub use decoder::{Decoder, DecoderConfig, DecoderInput, Greedy, generate};
+pub use decoder::{Decoder, DecoderConfig, DecoderInput, Generation, generate};

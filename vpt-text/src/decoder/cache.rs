@@ -56,7 +56,7 @@ impl<B: Backend> KvCache<B> {
             .map_or(0, |documents| documents.dims()[1])
     }
 
-    /// Keeps these rows of the batch, in this order.
+    /// Keeps these rows of the batch, in this order; a row that is named more than once is copied.
     pub fn keep_rows(&mut self, rows: &Tensor<B, 1, Int>) {
         self.layers
             .iter_mut()

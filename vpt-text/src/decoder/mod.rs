@@ -6,7 +6,7 @@
 //! | `config`, `config_json` | sizes and switches, named as in `config.json`; reading and writing it |
 //! | `layers`, `rope`, `attention`, `block` | the layers, each differentiable any number of times |
 //! | `model` | [`Decoder`] and [`DecoderInput`] |
-//! | `cache`, `generate` | keys and values of past tokens; batched greedy continuation |
+//! | `cache`, `generate` | keys and values of past tokens; batched continuation, greedy or drawn |
 //! | `weights`, `tensor_file` | Hugging Face folders, read and written |
 //!
 //! Parameters are stored as the checkpoint stores them, and a parameter's dotted path is its
@@ -29,7 +29,10 @@ pub use attention::SelfAttention;
 pub use block::{Block, Mlp};
 pub use cache::KvCache;
 pub use config::{ConfigError, DecoderConfig, ModelType};
-pub use generate::{GenerateError, Greedy, generate};
+pub use generate::{
+    Completion, End, GenerateError, Generated, Generation, Sampling, SamplingError, Strategy,
+    complete, generate,
+};
 pub use layers::{Embedding, Linear, RmsNorm};
 pub use model::{Decoder, DecoderInput, layer_index};
 pub use rope::Rotary;

@@ -39,7 +39,6 @@ pub(super) struct Assembled<I: Backend> {
     pub(super) trainer: TextTrainer<I>,
     pub(super) held_out: Vec<HeldOut>,
     pub(super) tokenizer: Tokenizer,
-    pub(super) end_of_text: u32,
     pub(super) origin: PathBuf,
     pub(super) fingerprint: Fingerprint,
     pub(super) counts: Counts,
@@ -74,7 +73,6 @@ pub(super) fn assemble<I: Backend>(
         &origin.join("tokenizer.json"),
         Some(&config.model.end_of_text),
     )?;
-    let end_of_text = tokenizer.eos_id();
     let learner = learner::<I>(config, &origin, init_from, device)?;
     check_fit(config, &learner, &tokenizer)?;
 
@@ -126,7 +124,6 @@ pub(super) fn assemble<I: Backend>(
         trainer,
         held_out,
         tokenizer,
-        end_of_text,
         origin,
         fingerprint,
         counts,

@@ -3,7 +3,7 @@
 use super::RunError;
 use crate::artefacts::{ItemResult, Measurement, Split};
 use crate::data::Document;
-use crate::decoder::{Decoder, Greedy, generate};
+use crate::decoder::{Decoder, Generation, complete};
 use crate::eval::answer::{final_answer, matches};
 use crate::score::answer_scores;
 use crate::tokenizer::Tokenizer;
@@ -56,8 +56,6 @@ pub struct Measuring<'a> {
     pub max_new_tokens: usize,
     /// The learner's tokenizer.
     pub tokenizer: &'a Tokenizer,
-    /// Ends a completion.
-    pub end_of_text: u32,
     /// Whether each token is a single digit.
     pub is_digit: &'a [bool],
 }
@@ -121,18 +119,16 @@ fn decode<B: Backend>(
         .iter()
         .map(|(index, _)| set.documents[*index].prompt.clone())
         .collect();
-    let options = Greedy {
+    let options = Generation {
         max_new_tokens: how.max_new_tokens,
-        eos: vec![how.end_of_text],
         batch_size: how.batch,
-        vocab_limit: Some(how.tokenizer.vocab_size()),
+        ..Generation::of(how.tokenizer, learner.config())
     };
-    let completions = generate(learner, &prompts, &options)?;
-    for ((index, gold), tokens) in wanted.into_iter().zip(completions) {
-        let text = how.tokenizer.decode(&tokens)?;
-        let answer = final_answer(&text);
+    let completions = complete(learner, how.tokenizer, &prompts, &options, &[])?;
+    for ((index, gold), completion) in wanted.into_iter().zip(completions.concat()) {
+        let answer = final_answer(&completion.text);
         items[index].pass = Some(answer.is_some_and(|answer| matches(&answer, gold)));
-        items[index].completion = Some(text);
+        items[index].completion = Some(completion.text);
     }
     Ok(())
 }

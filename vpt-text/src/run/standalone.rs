@@ -1,4 +1,4 @@
-//! A model folder by itself: scored on a labelled file, or continued from a prompt.
+//! A model folder by itself: scored on a labelled file, or made ready to continue prompts.
 
 use super::RunError;
 use super::assemble::{Reader, check_tokenizer};
@@ -7,7 +7,7 @@ use super::places::locate_model;
 use crate::artefacts::Split;
 use crate::config::RunConfig;
 use crate::data::{Formatter, Record, Template};
-use crate::decoder::{Decoder, Greedy, LoadOptions, generate};
+use crate::decoder::{Decoder, Generation, LoadOptions};
 use crate::tokenizer::{Tokenizer, digit_tokens};
 use burn::tensor::backend::Backend;
 use std::path::{Path, PathBuf};
@@ -63,22 +63,21 @@ impl<B: Backend> Model<B> {
             decoded: config.eval.final_pass_items,
             max_new_tokens: config.eval.max_new_tokens,
             tokenizer: &self.tokenizer,
-            end_of_text: self.tokenizer.eos_id(),
             is_digit: &is_digit,
         };
         evaluate(&self.learner, &set, &how)
     }
 
-    /// Greedy continuations of problems put into the config's template, or of raw text.
+    /// Problems put into the config's template, or texts as they stand, in tokens.
     ///
     /// # Errors
-    /// A text that cannot be tokenised or decoded.
-    pub fn complete(
+    /// A text that cannot be tokenised.
+    pub fn prompts(
         &self,
         config: &RunConfig,
         texts: &[String],
         raw: bool,
-    ) -> Result<Vec<String>, RunError> {
+    ) -> Result<Vec<Vec<u32>>, RunError> {
         let template = Template::new(&config.data.prompt, &config.data.answer)?;
         let prompt = |text: &String| match raw {
             true => text.clone(),
@@ -87,17 +86,16 @@ impl<B: Backend> Model<B> {
                 ..Record::default()
             }),
         };
-        let prompts = self
-            .tokenizer
-            .encode_all(texts.iter().map(prompt).collect())?;
-        let options = Greedy {
+        let prompts = texts.iter().map(prompt).collect();
+        Ok(self.tokenizer.encode_all(prompts)?)
+    }
+
+    /// How completions end and are batched by `config`; greedy, one a prompt.
+    pub fn generation(&self, config: &RunConfig) -> Generation {
+        Generation {
             max_new_tokens: config.eval.max_new_tokens,
-            eos: vec![self.tokenizer.eos_id()],
             batch_size: config.eval.batch,
-            vocab_limit: Some(self.tokenizer.vocab_size()),
-        };
-        let completions = generate(&self.learner, &prompts, &options)?;
-        let texts = completions.iter().map(|ids| self.tokenizer.decode(ids));
-        Ok(texts.collect::<Result<_, _>>()?)
+            ..Generation::of(&self.tokenizer, self.learner.config())
+        }
     }
 }

@@ -256,7 +256,6 @@ impl<'a, I: Backend> Run<'a, I> {
             decoded: eval.pass_items,
             max_new_tokens: eval.max_new_tokens,
             tokenizer: &self.parts.tokenizer,
-            end_of_text: self.parts.end_of_text,
             is_digit: &self.is_digit,
         };
         let TextTrainer {

@@ -101,15 +101,14 @@ fn answers_and_continuations_are_the_ends_of_sequences() {
 
 #[test]
 fn a_greedy_continuation_is_known_as_such() {
-    use vpt_text::{Greedy, generate};
+    use vpt_text::{Generation, generate};
     let (model, context) = (model(), vec![4, 2, 7]);
-    let options = Greedy {
+    let options = Generation {
         max_new_tokens: 5,
         ..Default::default()
     };
-    let continuation = generate(&model, std::slice::from_ref(&context), &options)
-        .unwrap()
-        .remove(0);
+    let found = generate(&model, std::slice::from_ref(&context), &options).unwrap();
+    let continuation = found[0][0].tokens.clone();
     let ask = |continuation: Vec<u32>| {
         let context = context.clone();
         let request = Continuation {
