@@ -3,6 +3,7 @@
 use super::RunError;
 use super::assemble::{Reader, check_tokenizer};
 use super::evaluate::{HeldOut, Measuring, SplitResult, evaluate};
+use super::fingerprint::model_files;
 use super::places::locate_model;
 use crate::artefacts::Split;
 use crate::config::RunConfig;
@@ -10,6 +11,7 @@ use crate::data::{Formatter, Record, Template};
 use crate::decoder::{Decoder, Generation, LoadOptions};
 use crate::tokenizer::{Tokenizer, digit_tokens};
 use burn::tensor::backend::Backend;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// A model with its tokenizer, as a run or the Hub left it.
@@ -38,6 +40,14 @@ impl<B: Backend> Model<B> {
             tokenizer,
             folder,
         })
+    }
+
+    /// SHA-256 of the files that the model was read from, by name.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn files(&self) -> Result<BTreeMap<String, String>, RunError> {
+        model_files(&self.folder)
     }
 
     /// Scores the model on a labelled file: losses of every item, and Pass@1 of the first
