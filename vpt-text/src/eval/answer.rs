@@ -302,7 +302,10 @@ mod tests {
         assert_eq!(last_boxed(r"\boxed{\}}"), Some(r"\}"));
         assert_eq!(last_boxed(r"\boxed"), None);
         assert_eq!(last_boxed(r"\boxed{é}"), Some("é"));
-        assert_eq!(first_boxed(r"\boxed{\frac{1}{2}} \boxed{3}"), Some(r"\frac{1}{2}"));
+        assert_eq!(
+            first_boxed(r"\boxed{\frac{1}{2}} \boxed{3}"),
+            Some(r"\frac{1}{2}")
+        );
         assert_eq!(first_boxed(r"\boxed{1 and \boxed{2}"), Some("2"));
         assert_eq!(first_boxed(r"none \fbox{1}"), None);
         assert_eq!(answer(r"\boxed{1{,}080}").unwrap(), "1080");

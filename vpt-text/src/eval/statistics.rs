@@ -112,7 +112,10 @@ mod tests {
             for p in ends {
                 let z = (share - p).abs() / (p * (1.0 - p) / items as f64).sqrt();
                 let at_the_border = (p == 0.0 && right == 0) || (p == 1.0 && right == items);
-                assert!(at_the_border || (z - 1.959_964).abs() < 1e-5, "{right} {items}");
+                assert!(
+                    at_the_border || (z - 1.959_964).abs() < 1e-5,
+                    "{right} {items}"
+                );
             }
             assert!(ends[0] <= share && share <= ends[1]);
         }

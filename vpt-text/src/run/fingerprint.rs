@@ -63,7 +63,9 @@ pub(super) fn model_files(path: &Path) -> Result<BTreeMap<String, String>, RunEr
     if path.is_dir() {
         let entries = std::fs::read_dir(path).map_err(RunError::io(path))?;
         let entries = entries.map(|entry| entry.map(|entry| entry.path()));
-        files = entries.collect::<Result<_, _>>().map_err(RunError::io(path))?;
+        files = entries
+            .collect::<Result<_, _>>()
+            .map_err(RunError::io(path))?;
         files.retain(|file| {
             let ending = file.extension().and_then(|ending| ending.to_str());
             file.is_file() && ending.is_some_and(|ending| MODEL_FILES.contains(&ending))

@@ -20,7 +20,11 @@ use vpt_text::run::{Model, RunError, locate};
 pub(super) fn list(as_json: bool) -> Result<(), Failure> {
     let tasks = builtins().iter().map(|found| {
         let task = Task::open(found.name, Overrides::default())?;
-        Ok((task.definition.name, task.definition.version, task.definition.about))
+        Ok((
+            task.definition.name,
+            task.definition.version,
+            task.definition.about,
+        ))
     });
     let tasks: Vec<_> = tasks.collect::<Result<_, TaskError>>().map_err(refusal)?;
     if as_json {
@@ -98,15 +102,24 @@ fn splits(task: &Task, data: &[String]) -> Result<Vec<(String, PathBuf)>, Failur
             return usage(format!("`{split}` is none of {}", known.join(", ")));
         }
         if splits.iter().any(|(other, _)| *other == split) {
-            return usage(format!("split `{split}` is given twice; name them, as test=FILE"));
+            return usage(format!(
+                "split `{split}` is given twice; name them, as test=FILE"
+            ));
         }
         splits.push((split, locate(file)?));
     }
     if splits.is_empty() {
         let form = known.iter().map(|split| format!("--data {split}=FILE"));
         let form = form.collect::<Vec<_>>().join(" ");
-        let form = if form.is_empty() { "--data FILE".into() } else { form };
-        return usage(format!("name the items of {}: {form}", task.definition.name));
+        let form = if form.is_empty() {
+            "--data FILE".into()
+        } else {
+            form
+        };
+        return usage(format!(
+            "name the items of {}: {form}",
+            task.definition.name
+        ));
     }
     Ok(splits)
 }
@@ -124,12 +137,22 @@ impl BackendTask for Ask<'_> {
         let model = Model::<B>::open(self.config, &device)?;
         let (seed, batch) = (self.config.seed, self.config.eval.batch);
         let asked = self.splits.iter().map(|items| {
-            ask(&model.learner, &model.tokenizer, self.task, items, seed, batch).map_err(refusal)
+            ask(
+                &model.learner,
+                &model.tokenizer,
+                self.task,
+                items,
+                seed,
+                batch,
+            )
+            .map_err(refusal)
         });
         let answers = asked.collect::<Result<_, _>>()?;
         let subject = Subject {
             path: self.config.model.path.clone(),
-            files: model.files().map_err(|error: RunError| Failure::from(error))?,
+            files: model
+                .files()
+                .map_err(|error: RunError| Failure::from(error))?,
         };
         Ok((subject, answers))
     }
@@ -150,7 +173,10 @@ fn table(report: &Report) -> Result<(), Failure> {
         task.name, task.version, report.model.path, report.shots.number, report.backend
     ))?;
     for split in &report.splits {
-        output::line(&format_args!("{}: {} items", split.split, split.figures.count))?;
+        output::line(&format_args!(
+            "{}: {} items",
+            split.split, split.figures.count
+        ))?;
         if split.truncated > 0 {
             output::line(&format_args!(
                 "  {} prompts lost their first tokens: the model has {} positions",
@@ -185,9 +211,14 @@ fn row(of: &str, figure: &Aggregate, count: usize) -> String {
     };
     let name = format!("{of} {name}").trim_start().to_owned();
     let stderr = figure.mean.stderr.map_or("–".into(), percent);
-    let right = figure.right.map_or(String::new(), |right| format!("  {right}/{count}"));
+    let right = figure
+        .right
+        .map_or(String::new(), |right| format!("  {right}/{count}"));
     let interval = figure.interval.map_or(String::new(), |[low, high]| {
         format!("  [{}, {}]", percent(low), percent(high))
     });
-    format!("{name:<44} {:>6} ± {stderr} %{right}{interval}", percent(figure.mean.mean))
+    format!(
+        "{name:<44} {:>6} ± {stderr} %{right}{interval}",
+        percent(figure.mean.mean)
+    )
 }

@@ -128,14 +128,15 @@ fn pattern(text: &str) -> Regex {
 }
 
 /// What Python's `int` reads.
-static INTEGER: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"\A\s*[+-]?\d(?:_?\d)*\s*\z"));
+static INTEGER: LazyLock<Regex> = LazyLock::new(|| pattern(r"\A\s*[+-]?\d(?:_?\d)*\s*\z"));
 /// What Python's `str` of an integer gives.
 static WRITTEN: LazyLock<Regex> = LazyLock::new(|| pattern(r"\A(?:0|-?[1-9][0-9]*)\z"));
 
 /// `a/b` of two integers as `\frac{a}{b}`; none for a slash between other things.
 fn plain_fraction(text: String) -> Option<String> {
-    let Some((above, below)) = text.split_once('/').filter(|(_, below)| !below.contains('/'))
+    let Some((above, below)) = text
+        .split_once('/')
+        .filter(|(_, below)| !below.contains('/'))
     else {
         return Some(text);
     };

@@ -25,7 +25,9 @@ impl Scorer for Minerva {
     fn extract(&self, completion: &str) -> Option<String> {
         let text = format!("{completion}{END}");
         let found = PHRASE.captures(&text).and_then(|groups| groups.get(1));
-        Some(normalise(found.map_or(INVALID, |answer| answer.as_str().trim())))
+        Some(normalise(
+            found.map_or(INVALID, |answer| answer.as_str().trim()),
+        ))
     }
 
     fn is_right(&self, answer: &str, gold: &str) -> bool {

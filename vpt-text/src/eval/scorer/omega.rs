@@ -25,7 +25,10 @@ impl Scorer for Omega {
             found(after)
         };
         let line = || completion.lines().rev().find_map(found);
-        first_boxed(completion).and_then(found).or_else(tagged).or_else(line)
+        first_boxed(completion)
+            .and_then(found)
+            .or_else(tagged)
+            .or_else(line)
     }
 
     fn is_right(&self, answer: &str, gold: &str) -> bool {
@@ -162,7 +165,11 @@ mod tests {
         let all = "\\boxed{1} then \\boxed{2}\nAnswer: 3\n4";
         assert_eq!(answer(all).unwrap(), "1", "the first box");
         assert_eq!(answer("Answer: 3\nAnswer: 4").unwrap(), "4", "the last tag");
-        assert_eq!(answer("one\n\ntwo 5 \n \n").unwrap(), "two 5", "the last line");
+        assert_eq!(
+            answer("one\n\ntwo 5 \n \n").unwrap(),
+            "two 5",
+            "the last line"
+        );
         assert_eq!(answer("\\boxed{} Answer: 7").unwrap(), "7", "an empty box");
         assert_eq!(answer("6\nAnswer:\n").unwrap(), "Answer:", "an empty tag");
         assert_eq!(answer("\\boxed{\\frac{1}{2}}").unwrap(), "\\frac{1}{2}");

@@ -65,7 +65,11 @@ mod tests {
             (r"\[ x \]", "x"),
             ("1,2,3", "12,3"),
         ] {
-            assert_eq!(OmegaAi2.extract(completion).unwrap(), expected, "{completion}");
+            assert_eq!(
+                OmegaAi2.extract(completion).unwrap(),
+                expected,
+                "{completion}"
+            );
         }
         assert_eq!(OmegaAi2.extract(""), None);
     }

@@ -349,7 +349,9 @@ impl Task {
 
     /// The scorer of this name.
     pub fn scorer(&self, name: &str) -> Option<&dyn Scorer> {
-        self.scorers().find(|(other, _)| *other == name).map(|(_, scorer)| scorer)
+        self.scorers()
+            .find(|(other, _)| *other == name)
+            .map(|(_, scorer)| scorer)
     }
 }
 

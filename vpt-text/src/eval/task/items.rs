@@ -1,10 +1,10 @@
 //! Rows as prompts.
 
+use super::TaskError;
 use super::definition::{Choose, GoldIs, Options, Task};
 use super::rows::{Row, Rows};
 use super::shots::{ShotSource, Shots};
 use super::template::key;
-use super::TaskError;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -103,7 +103,10 @@ impl Item {
 
 /// A hash in hexadecimal.
 pub(super) fn hex(hash: Sha256) -> String {
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hash.finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 impl Task {
@@ -172,7 +175,12 @@ fn texts(row: &Row, column: &str) -> Result<Vec<String>, String> {
     };
     let texts: Option<Vec<String>> = values
         .iter()
-        .map(|value| value.as_str().filter(|text| !text.is_empty()).map(str::to_owned))
+        .map(|value| {
+            value
+                .as_str()
+                .filter(|text| !text.is_empty())
+                .map(str::to_owned)
+        })
         .collect();
     texts
         .filter(|texts| texts.len() > 1)

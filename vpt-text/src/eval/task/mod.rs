@@ -28,13 +28,15 @@ mod verdict;
 
 pub use builtin::{Builtin, builtin, builtins};
 pub use definition::{
-    Choose, Definition, Generate, Groups, Overrides, PromptParts, Rule, Sampler, ScorerEntry,
-    ShotsPart, Task,
+    Choose, Definition, Generate, GoldIs, Groups, Options, Overrides, PromptParts, Rule, Sampler,
+    ScorerEntry, ShotsPart, Task,
 };
 pub use error::TaskError;
-pub use items::{Item, Items};
-pub use report::{Aggregate, Figures, Report, SplitReport, Subject};
-pub use run::{Answers, Said, ask};
+pub use items::{Gold, Item, Items};
+pub use report::{
+    Aggregate, Figures, ItemReport, PromptInfo, Report, ShotsInfo, SplitReport, Subject, TaskInfo,
+};
 pub use rows::{Row, Rows};
+pub use run::{Answers, GenerationSettings, Said, Settings, Written, ask};
 pub use shots::{ShotSource, Shots};
-pub use verdict::{ItemVerdict, verdicts};
+pub use verdict::{ItemVerdict, JudgedCompletion, verdicts};

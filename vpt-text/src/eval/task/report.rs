@@ -232,7 +232,9 @@ impl SplitReport {
             prompts_sha256: items.prompts_sha256(),
             truncated: answers.truncated,
             figures: figures(&scores.iter().collect::<Vec<_>>()),
-            categories: categories.filter(|(_, figures)| figures.count > 0).collect(),
+            categories: categories
+                .filter(|(_, figures)| figures.count > 0)
+                .collect(),
             groups,
             items: items
                 .items

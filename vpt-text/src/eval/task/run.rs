@@ -1,8 +1,8 @@
 //! What a model says to a task's prompts.
 
+use super::TaskError;
 use super::definition::{Generate, Task};
 use super::items::{Gold, Item, Items};
-use super::TaskError;
 use crate::decoder::{Completion, Decoder, End, Generation, Strategy, complete};
 use crate::score::{Continuation, continuation_log_likelihood};
 use crate::tokenizer::Tokenizer;

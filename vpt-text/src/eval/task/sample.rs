@@ -77,6 +77,7 @@ fn power_of_four(number: usize) -> usize {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use serde::Deserialize;
 
     #[test]
     fn first_draws_of_gsm8k() {
@@ -90,6 +91,28 @@ mod tests {
                 [5677, 687, 806, 6279, 2905]
             ]
         );
+    }
+
+    /// One line of Python's own draws (`tests/golden/make_eval.py`): seed, n, k and two samples.
+    #[derive(Deserialize)]
+    struct Golden {
+        cases: Vec<(u64, usize, usize, [Vec<usize>; 2])>,
+    }
+
+    #[test]
+    fn draws_are_pythons() {
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../tests/golden/eval/draws.json"
+        );
+        let golden: Golden = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        assert!(golden.cases.len() > 300);
+        for (seed, n, k, samples) in golden.cases {
+            let mut random = PythonRandom::new(seed);
+            for expected in samples {
+                assert_eq!(random.sample(n, k), expected, "seed {seed}: {k} of {n}");
+            }
+        }
     }
 
     proptest! {

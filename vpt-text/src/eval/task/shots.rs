@@ -1,9 +1,9 @@
 //! Which examples a prompt shows, as lm-evaluation-harness chooses them.
 
+use super::TaskError;
 use super::definition::{Sampler, Task};
 use super::rows::{Row, Rows};
 use super::sample::PythonRandom;
-use super::TaskError;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -22,7 +22,11 @@ impl ShotSource {
     ///
     /// # Errors
     /// The task shows examples and there are none, or a file that cannot be read.
-    pub fn open(task: &Task, file: Option<&Path>, data: &[&Path]) -> Result<Option<Self>, TaskError> {
+    pub fn open(
+        task: &Task,
+        file: Option<&Path>,
+        data: &[&Path],
+    ) -> Result<Option<Self>, TaskError> {
         let shots = &task.definition.shots;
         if shots.number == 0 {
             return Ok(None);
@@ -109,9 +113,8 @@ impl<'a> Shots<'a> {
     /// There are fewer than the task shows.
     pub fn draw(&mut self, group: &Option<String>, row: &Row) -> Result<Vec<usize>, TaskError> {
         let (number, source) = (self.number, self.source);
-        let asked = |index: &usize| {
-            source.holds_items && source.rows.rows[*index].fields == row.fields
-        };
+        let asked =
+            |index: &usize| source.holds_items && source.rows.rows[*index].fields == row.fields;
         let few = |present: usize| TaskError::FewShots {
             source_name: source.rows.path.display().to_string(),
             present,
@@ -119,7 +122,12 @@ impl<'a> Shots<'a> {
             number,
         };
         let pool = self.pools.get_mut(group).ok_or_else(|| few(0))?;
-        let others: Vec<usize> = pool.examples.iter().copied().filter(|i| !asked(i)).collect();
+        let others: Vec<usize> = pool
+            .examples
+            .iter()
+            .copied()
+            .filter(|i| !asked(i))
+            .collect();
         if others.len() < number {
             return Err(few(others.len()));
         }

@@ -33,7 +33,8 @@ impl Templates {
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_syntax(kept_newlines());
         environment.set_auto_escape_callback(|_| AutoEscape::None);
-        environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        environment
+            .set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
         environment.add_filter("boxed", |text: &str| boxed_answer(text).map(str::to_owned));
         let mut texts = vec![
             (key::DESCRIPTION, &task.prompt.description),
@@ -41,7 +42,11 @@ impl Templates {
             (key::TARGET, &task.prompt.target),
         ];
         texts.extend(task.generate.iter().map(|g| (key::GENERATE_GOLD, &g.gold)));
-        texts.extend(task.choose.iter().map(|Choose { gold, .. }| (key::CHOOSE_GOLD, gold)));
+        texts.extend(
+            task.choose
+                .iter()
+                .map(|Choose { gold, .. }| (key::CHOOSE_GOLD, gold)),
+        );
         for (name, text) in texts {
             environment
                 .add_template_owned(Cow::Borrowed(name), text.clone())
@@ -61,7 +66,11 @@ impl Templates {
             .and_then(|template| template.render(Value::from(Serde(&row.fields))));
         filled.map_err(|error| {
             let columns: Vec<String> = row.fields.keys().map(|name| format!("`{name}`")).collect();
-            rows.error(row, key, format!("{}; it has {}", said(&error), columns.join(", ")))
+            rows.error(
+                row,
+                key,
+                format!("{}; it has {}", said(&error), columns.join(", ")),
+            )
         })
     }
 }

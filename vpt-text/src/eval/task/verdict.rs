@@ -67,7 +67,9 @@ pub(super) struct Score {
 /// The verdicts on all items, in their order. An item that nothing was said to is left out.
 pub fn verdicts(task: &Task, items: &Items, said: &[Said]) -> Vec<ItemVerdict> {
     let pairs = items.items.iter().zip(said);
-    pairs.filter_map(|(item, said)| verdict(task, item, said)).collect()
+    pairs
+        .filter_map(|(item, said)| verdict(task, item, said))
+        .collect()
 }
 
 fn verdict(task: &Task, item: &Item, said: &Said) -> Option<ItemVerdict> {
@@ -88,11 +90,19 @@ fn verdict(task: &Task, item: &Item, said: &Said) -> Option<ItemVerdict> {
         ) => {
             let metrics = task.definition.choose.iter().flat_map(|c| &c.metrics);
             let chosen: BTreeMap<_, _> = metrics
-                .map(|metric| (*metric, metric.preferred(options, log_likelihoods, after_nothing)))
+                .map(|metric| {
+                    (
+                        *metric,
+                        metric.preferred(options, log_likelihoods, after_nothing),
+                    )
+                })
                 .collect();
             Some(ItemVerdict::Chosen {
                 gold: *right,
-                right: chosen.iter().map(|(m, at)| (*m, *at == Some(*right))).collect(),
+                right: chosen
+                    .iter()
+                    .map(|(m, at)| (*m, *at == Some(*right)))
+                    .collect(),
                 chosen,
                 log_likelihoods: log_likelihoods.clone(),
                 after_nothing: after_nothing.clone(),
@@ -112,7 +122,9 @@ impl Task {
         };
         for ((name, scorer), gold) in self.scorers().zip(gold) {
             let answer = scorer.extract(&written.text);
-            let right = answer.as_ref().is_some_and(|answer| scorer.is_right(answer, gold));
+            let right = answer
+                .as_ref()
+                .is_some_and(|answer| scorer.is_right(answer, gold));
             judged.answers.insert(name.to_owned(), answer);
             judged.right.insert(name.to_owned(), right);
         }
