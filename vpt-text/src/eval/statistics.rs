@@ -50,10 +50,18 @@ pub fn wilson(right: usize, items: usize) -> Option<[f64; 2]> {
     let centre = p + Z * Z / (2.0 * n);
     let half = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
     let scale = 1.0 + Z * Z / n;
-    Some([
-        ((centre - half) / scale).max(0.0),
-        ((centre + half) / scale).min(1.0),
-    ])
+    // Both ends are exact where all items agree, which rounding would miss.
+    let low = if right == 0 {
+        0.0
+    } else {
+        (centre - half) / scale
+    };
+    let high = if right == items {
+        1.0
+    } else {
+        (centre + half) / scale
+    };
+    Some([low, high])
 }
 
 /// The unbiased estimate of Pass@k from `samples` answers to one problem of which `right` are
