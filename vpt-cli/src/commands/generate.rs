@@ -8,6 +8,7 @@ use crate::output;
 use burn::tensor::backend::Backend;
 use serde_json::json;
 use vpt_text::config::RunConfig;
+use vpt_text::decoder::complete;
 use vpt_text::run::{Model, RunError};
 
 /// Continues prompts greedily.
@@ -44,6 +45,10 @@ impl BackendTask for Generate<'_> {
 
     fn run<B: Backend>(self, device: B::Device) -> Self::Output {
         let model = Model::<B>::open(self.config, &device)?;
-        model.complete(self.config, self.prompts, self.raw)
+        let prompts = model.prompts(self.config, self.prompts, self.raw)?;
+        let options = model.generation(self.config);
+        let found = complete(&model.learner, &model.tokenizer, &prompts, &options, &[])?;
+        let texts = found.into_iter().flatten();
+        Ok(texts.map(|completion| completion.text).collect())
     }
 }

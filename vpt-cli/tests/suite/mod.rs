@@ -3,6 +3,7 @@
 mod bad_config;
 mod bad_input;
 mod commands;
+mod eval;
 mod experiment;
 mod repeat;
 mod resume;

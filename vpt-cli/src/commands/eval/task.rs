@@ -7,6 +7,7 @@ use crate::failure::{Failure, with_causes};
 use crate::output;
 use burn::tensor::backend::Backend;
 use serde_json::{Value, json};
+use std::fs::create_dir_all;
 use std::path::{Path, PathBuf};
 use vpt_core::write_atomically;
 use vpt_text::config::RunConfig;
@@ -14,7 +15,7 @@ use vpt_text::eval::task::{
     Aggregate, Answers, Figures, Items, Overrides, Report, Rows, ShotSource, SplitReport, Subject,
     Task, TaskError, ask, builtins,
 };
-use vpt_text::run::{Model, RunError, locate};
+use vpt_text::run::{Model, locate};
 
 /// Lists the tasks that ship.
 pub(super) fn list(as_json: bool) -> Result<(), Failure> {
@@ -59,6 +60,11 @@ pub(super) fn run(args: &EvalArgs, name: &str) -> Result<(), Failure> {
         Items::new(&task, &rows, shots.as_ref())
     });
     let items: Vec<Items> = items.collect::<Result<_, _>>().map_err(refusal)?;
+    if let Some(folder) = flags.out.as_deref().and_then(Path::parent) {
+        // Now, not after hours.
+        create_dir_all(folder)
+            .map_err(|error| Failure::Run(format!("{}: {error}", folder.display())))?;
+    }
     let (model, answers) = backend.run(Ask {
         config: config.run(),
         task: &task,
@@ -150,9 +156,7 @@ impl BackendTask for Ask<'_> {
         let answers = asked.collect::<Result<_, _>>()?;
         let subject = Subject {
             path: self.config.model.path.clone(),
-            files: model
-                .files()
-                .map_err(|error: RunError| Failure::from(error))?,
+            files: model.files()?,
         };
         Ok((subject, answers))
     }
