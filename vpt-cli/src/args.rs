@@ -191,11 +191,11 @@ pub(crate) struct EvalArgs {
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]
-    pub(crate) task: TaskArgs,
-    #[command(flatten)]
     pub(crate) backend: BackendArgs,
     #[command(flatten)]
     pub(crate) layers: ConfigArgs,
+    #[command(flatten)]
+    pub(crate) task: TaskArgs,
 }
 
 /// What `vpt eval --task` is told.

@@ -78,7 +78,7 @@ pub(super) fn run(args: &EvalArgs, name: &str) -> Result<(), Failure> {
         report.splits.push(split);
     }
     if let Some(out) = &flags.out {
-        let mut text = vpt_core::to_state(&report).to_string();
+        let mut text = serde_json::to_string(&report).map_err(|e| Failure::Run(e.to_string()))?;
         text.push('\n');
         write_atomically(out, text.as_bytes()).map_err(|e| Failure::Run(with_causes(&e)))?;
     }
@@ -197,7 +197,7 @@ fn table(report: &Report) -> Result<(), Failure> {
             figures(name, part)?;
         }
     }
-    output::line(&"share right ± standard error, right of all, 95 % interval")
+    output::line(&"mean ± standard error over items; right of all, and Wilson's 95 % interval")
 }
 
 fn figures(of: &str, figures: &Figures) -> Result<(), Failure> {

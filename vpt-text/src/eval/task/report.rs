@@ -65,7 +65,7 @@ pub struct PromptInfo {
     /// The parts.
     #[serde(flatten)]
     pub parts: PromptParts,
-    /// SHA-256 of the parts as JSON, in the order of the keys above.
+    /// SHA-256 of the parts as one JSON object, its keys in alphabetical order, without blanks.
     pub sha256: String,
 }
 

@@ -54,6 +54,26 @@ fn every_task_that_ships_opens_under_its_own_name() {
 }
 
 #[test]
+fn the_books_example_can_be_asked() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../book/src/evaluation.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let blocks: Vec<&str> = page
+        .split("```toml\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap())
+        .collect();
+    let task = Task::parse("book", blocks[0], NONE).unwrap();
+    let source = ShotSource::open(&task, None, &[]).unwrap();
+    let row = serde_json::json!({"problem": "2+2?", "answer": 4, "kind": "sum"});
+    let items = Items::new(&task, &rows(&[row]), source.as_ref()).unwrap();
+    let prompt = &items.items[0].prompt;
+    assert!(prompt.ends_with("\n\nQuestion: 2+2?\nAnswer:"), "{prompt}");
+    assert_eq!(prompt.matches("Question:").count(), 3);
+    let (head, _) = blocks[0].split_once("[generate]").unwrap();
+    Task::parse("book", &format!("{head}{}", blocks[1]), NONE).unwrap();
+}
+
+#[test]
 fn a_task_file_that_cannot_be_run_is_named_with_its_key() {
     Task::parse("sums.toml", TASK, NONE).unwrap();
     for (from, to, expected) in [
