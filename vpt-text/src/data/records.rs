@@ -58,12 +58,16 @@ pub fn read_records(path: &Path, columns: &Columns) -> Result<Vec<Record>, DataE
     read_lines(path, |line, text| line.record(text, columns))
 }
 
-/// [`read_records`] with all fields of each line, and the line's number from 1.
+/// [`read_records`] with all fields of each line, of which, and of the line's number from 1, `make`
+/// makes what is wanted.
 ///
 /// # Errors
 /// As there.
-pub fn read_objects(path: &Path) -> Result<Vec<(usize, Map<String, Value>)>, DataError> {
-    read_lines(path, |line, text| Ok((line.line, line.object(text)?)))
+pub fn read_objects<T>(
+    path: &Path,
+    make: impl Fn(usize, Map<String, Value>) -> T,
+) -> Result<Vec<T>, DataError> {
+    read_lines(path, |line, text| Ok(make(line.line, line.object(text)?)))
 }
 
 fn read_lines<T>(

@@ -29,14 +29,11 @@ impl Rows {
     /// # Errors
     /// A line that is no JSON object; a file that cannot be read or holds nothing.
     pub fn read(path: &Path, limit: Option<usize>) -> Result<Self, TaskError> {
-        let mut rows = read_objects(path)?;
+        let mut rows = read_objects(path, |line, fields| Row { line, fields })?;
         rows.truncate(limit.unwrap_or(usize::MAX));
         Ok(Self {
             path: path.into(),
-            rows: rows
-                .into_iter()
-                .map(|(line, fields)| Row { line, fields })
-                .collect(),
+            rows,
         })
     }
 
