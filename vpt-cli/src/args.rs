@@ -1,7 +1,7 @@
 //! What the command line may say.
 
 use crate::backend::BackendName;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
@@ -52,11 +52,23 @@ Examples:
   vpt eval --task omega-explorative --data test_in=in.jsonl --data test_out=out.jsonl
   vpt eval --task mmlu --num-shots 5 --shots dev.jsonl --data test.jsonl")]
     Eval(EvalArgs),
-    /// Continue prompts greedily.
+    /// Score given texts: the log-probability of every token, and with feedback its value.
+    #[command(after_help = "\
+Examples:
+  vpt score --tokens ids.json                          [[1, 2, 3]] -> {\"logprobs\": [[...]]}
+  vpt score \"Once upon a time\" | jq .logprobs          a text as it stands
+  vpt score --data my.jsonl --out scores.safetensors   the answers of labelled records
+  vpt score --data my.jsonl --feedback feedback.jsonl --out values.json
+                                                       also what each token is worth to the feedback
+  vpt score --data my.jsonl --feedback feedback.jsonl --feedback-batch 64 --set value.subset=last:2")]
+    Score(ScoreArgs),
+    /// Continue prompts, greedily or by draws.
     #[command(after_help = "\
 Examples:
   vpt generate \"What is 3+4-2?\"                       a problem, put into the template
-  vpt generate --model runs/value-s0 --raw \"Once upon\" text as it stands")]
+  vpt generate --model runs/value-s0 --raw \"Once upon\" text as it stands
+  vpt generate --temperature 0.7 --top-p 0.95 --samples 4 --seed 1 \"What is 3+4-2?\"
+  vpt generate --stop \"####\" --stop \"Question:\" \"What is 3+4-2?\"")]
     Generate(GenerateArgs),
     /// Load a model, check it, and list what it holds.
     #[command(after_help = "\
@@ -246,9 +258,59 @@ pub(crate) struct GenerateArgs {
     /// The longest completion, in tokens [default: eval.max_new_tokens].
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub(crate) max_new_tokens: Option<usize>,
-    /// Print one JSON object a prompt.
+    /// Draw tokens at this temperature; 0: take the most likely one.
+    #[arg(long, value_name = "T", default_value_t = 0.0)]
+    pub(crate) temperature: f64,
+    /// Draw among the most likely tokens that reach this probability together; 1: among all.
+    #[arg(long, value_name = "P", default_value_t = 1.0)]
+    pub(crate) top_p: f64,
+    /// Draw among this many of the most likely tokens; 0: among all.
+    #[arg(long, value_name = "K", default_value_t = 0)]
+    pub(crate) top_k: usize,
+    /// Completions of each prompt.
+    #[arg(long, value_name = "N", default_value = "1", value_parser = at_least_one)]
+    pub(crate) samples: usize,
+    /// Seeds the draws; each prompt and sample has its own [default: seed].
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// End a completion before this text; may be repeated.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) stop: Vec<String>,
+    /// Drop the start of a prompt that leaves no room for the longest completion.
+    #[arg(long)]
+    pub(crate) truncate: bool,
+    /// Print one JSON object a completion.
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) backend: BackendArgs,
+    #[command(flatten)]
+    pub(crate) layers: ConfigArgs,
+}
+
+/// `vpt score`
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("given").required(true).args(["texts", "tokens", "data"]))]
+pub(crate) struct ScoreArgs {
+    /// Texts as they stand: every token but the first is scored.
+    #[arg(value_name = "TEXT")]
+    pub(crate) texts: Vec<String>,
+    /// Token ids in place of texts: a JSON list of lists.
+    #[arg(long, value_name = "FILE.json")]
+    pub(crate) tokens: Option<PathBuf>,
+    /// Labelled records, JSONL, put into data.prompt and data.answer: the answers are scored.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) data: Option<String>,
+    /// Labelled records that stand for the downstream task: also give c(t, k), V and the oracle, on
+    /// value.subset with designer.top_k candidates and designer.alpha_max.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) feedback: Option<String>,
+    /// Take g_down on this many records of the feedback, drawn by the seed [default: all].
+    #[arg(long, value_name = "N", requires = "feedback", value_parser = at_least_one)]
+    pub(crate) feedback_batch: Option<usize>,
+    /// Write here, as .json or .safetensors [default: JSON on stdout].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) backend: BackendArgs,
     #[command(flatten)]

@@ -37,6 +37,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Train(args) => commands::train::run(&args),
         Command::Experiment(args) => commands::experiment::run(&args),
         Command::Eval(args) => commands::eval::run(&args),
+        Command::Score(args) => commands::score::run(&args),
         Command::Generate(args) => commands::generate::run(&args),
         Command::Inspect(args) => commands::inspect::run(&args),
         Command::Config(args) => commands::config::run(&args),

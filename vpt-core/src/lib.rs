@@ -38,7 +38,7 @@ pub use feedback::{Direction, Downstream, Feedback, RandomDirection};
 pub use grad_vector::GradVector;
 pub use meta::{
     CentralDifference, DifferenceStep, EntryValues, LinearTarget, MetaEstimate, MetaGradient,
-    Nested, Point, entry_values,
+    Nested, Point, entry_values, extrapolated_entry_values,
 };
 pub use moments::ValueMoments;
 pub use parameters::{NoParameters, ParameterInfo, export, import, parameters};

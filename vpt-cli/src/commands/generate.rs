@@ -8,27 +8,30 @@ use crate::output;
 use burn::tensor::backend::Backend;
 use serde_json::json;
 use vpt_text::config::RunConfig;
-use vpt_text::decoder::complete;
+use vpt_text::decoder::{Completion, Generation, Strategy, complete};
 use vpt_text::run::{Model, RunError};
 
-/// Continues prompts greedily.
+/// Continues prompts, greedily or by draws.
 pub(crate) fn run(args: &GenerateArgs) -> Result<(), Failure> {
     let config = Config::load(None, &args.layers)?;
     let backend = BackendName::choose(args.backend.backend)?;
-    let mut settings = config.run().clone();
-    if let Some(limit) = args.max_new_tokens {
-        settings.eval.max_new_tokens = limit;
-    }
+    let seed = args.seed.unwrap_or(config.run().seed);
+    let strategy = Strategy::new(args.temperature, args.top_p, args.top_k, seed);
     let completions = backend.run(Generate {
-        config: &settings,
-        prompts: &args.prompts,
-        raw: args.raw,
+        config: config.run(),
+        args,
+        strategy: strategy.map_err(|error| Failure::Usage(error.to_string()))?,
     })??;
-    for (prompt, completion) in args.prompts.iter().zip(completions) {
-        if args.json {
-            output::line(&json!({ "prompt": prompt, "completion": completion }))?;
-        } else {
-            output::line(&completion)?;
+    for (prompt, samples) in args.prompts.iter().zip(completions) {
+        for (sample, completion) in samples.into_iter().enumerate() {
+            let Completion { text, end, .. } = completion;
+            if args.json {
+                let object =
+                    json!({ "prompt": prompt, "sample": sample, "completion": text, "end": end });
+                output::line(&object)?;
+            } else {
+                output::line(&text)?;
+            }
         }
     }
     Ok(())
@@ -36,19 +39,28 @@ pub(crate) fn run(args: &GenerateArgs) -> Result<(), Failure> {
 
 struct Generate<'a> {
     config: &'a RunConfig,
-    prompts: &'a [String],
-    raw: bool,
+    args: &'a GenerateArgs,
+    strategy: Strategy,
 }
 
 impl BackendTask for Generate<'_> {
-    type Output = Result<Vec<String>, RunError>;
+    type Output = Result<Vec<Vec<Completion>>, RunError>;
 
     fn run<B: Backend>(self, device: B::Device) -> Self::Output {
-        let model = Model::<B>::open(self.config, &device)?;
-        let prompts = model.prompts(self.config, self.prompts, self.raw)?;
-        let options = model.generation(self.config);
-        let found = complete(&model.learner, &model.tokenizer, &prompts, &options, &[])?;
-        let texts = found.into_iter().flatten();
-        Ok(texts.map(|completion| completion.text).collect())
+        let (config, args) = (self.config, self.args);
+        let model = Model::<B>::open(config, &device)?;
+        let prompts = model.prompts(config, &args.prompts, args.raw)?;
+        let by_config = model.generation(config);
+        let options = Generation {
+            strategy: self.strategy,
+            samples: args.samples,
+            max_new_tokens: args.max_new_tokens.unwrap_or(by_config.max_new_tokens),
+            truncate: args.truncate,
+            ..by_config
+        };
+        let (learner, tokenizer) = (&model.learner, &model.tokenizer);
+        Ok(complete(
+            learner, tokenizer, &prompts, &options, &args.stop,
+        )?)
     }
 }

@@ -6,4 +6,5 @@ pub(crate) mod eval;
 pub(crate) mod experiment;
 pub(crate) mod generate;
 pub(crate) mod inspect;
+pub(crate) mod score;
 pub(crate) mod train;

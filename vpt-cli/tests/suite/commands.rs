@@ -7,10 +7,11 @@ use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-const COMMANDS: [&str; 7] = [
+const COMMANDS: [&str; 8] = [
     "train",
     "experiment",
     "eval",
+    "score",
     "generate",
     "inspect",
     "config",
@@ -193,6 +194,46 @@ fn generate_continues_each_prompt() {
 }
 
 #[test]
+fn generate_draws_samples_by_seed_and_stops() {
+    let draw = |args: &[&str]| -> Vec<Value> {
+        let fixed = [
+            "generate",
+            "--json",
+            "--temperature",
+            "1",
+            "--top-p",
+            "0.95",
+        ];
+        let args = [&fixed[..], &["What is 3+4?", "What is 9+9?"], args, &RUN].concat();
+        at_finished(&args).lines().map(json).collect()
+    };
+    let four = draw(&["--samples", "4", "--seed", "3"]);
+    let places: Vec<(&Value, &Value)> = four.iter().map(|o| (&o["prompt"], &o["sample"])).collect();
+    assert_eq!(places.len(), 8);
+    assert_eq!(places[5], (&"What is 9+9?".into(), &1.into()));
+    assert_ne!(four[0]["completion"], four[1]["completion"]);
+    // By seed and sample alone, whatever the batch.
+    let set = ["--samples", "4", "--seed", "3", "--set", "eval.batch=1"];
+    assert_eq!(draw(&set), four);
+    assert_eq!(draw(&["--seed", "3"])[1], four[4]);
+    assert_ne!(draw(&["--samples", "4", "--seed", "4"]), four);
+    // What a completion holds can end it.
+    let text = four[0]["completion"].as_str().unwrap();
+    let stop = text.trim_start().chars().nth(1).unwrap().to_string();
+    let stopped = draw(&["--samples", "4", "--seed", "3", "--stop", &stop]);
+    assert_eq!(stopped[0]["completion"], text.split(&stop).next().unwrap());
+    assert_eq!(stopped[0]["end"], "stop_string");
+    for (args, named) in [
+        (["--temperature", "nan"], "temperature"),
+        (["--top-p", "0"], "top_p"),
+        (["--samples", "0"], "--samples"),
+    ] {
+        let line = refused(2, &[&["generate", "x"], &args[..]].concat());
+        assert!(line.contains(named), "{line}");
+    }
+}
+
+#[test]
 fn inspect_lists_what_the_model_holds() {
     let summary = fs::read_to_string(finished().join("runs/value/summary.json")).unwrap();
     let found = json(&at_finished(&[&["inspect", "--json"], &RUN[..]].concat()));
@@ -333,6 +374,7 @@ fn a_closed_stdout_is_no_error() {
         &[&["inspect"], &RUN[..]].concat(),
         &[&["eval"], &RUN[..]].concat(),
         &[&["generate", "What is 3+4?"], &RUN[..]].concat(),
+        &[&["score", "What is 3+4?"], &RUN[..]].concat(),
     ] {
         let end = unread(finished(), args, false);
         assert_eq!(end, (Some(0), String::new()), "{args:?}");

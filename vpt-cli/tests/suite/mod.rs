@@ -7,6 +7,7 @@ mod eval;
 mod experiment;
 mod repeat;
 mod resume;
+mod score;
 
 use assert_cmd::Command;
 use serde_json::{Value, json};

@@ -30,14 +30,8 @@ where
     I: Backend,
     T: LinearInTarget,
 {
-    let views = at.task.views(at.designer, at.batch);
-    let coefficients = |shift: f64| {
-        let learner = direction.shift(at.learner.clone(), shift);
-        let prediction = at.task.predict(&learner, &views);
-        at.task.coefficients(prediction, &views, at.reference)
-    };
     let (difference, epsilon) = step.search(direction, |epsilon| {
-        let difference = coefficients(epsilon) - coefficients(-epsilon);
+        let difference = difference(at, direction, epsilon);
         let movement = root_mean_square(difference.clone());
         (difference, movement)
     });
@@ -47,6 +41,46 @@ where
         values,
         epsilon,
     }
+}
+
+/// [`entry_values`] by Richardson's extrapolation: the error falls with ε⁴ rather than ε², so a
+/// longer step can be taken, over which rounding weighs less. Three times the forward passes: the
+/// first difference of a batch only finds the step that moves this batch's entries as wanted.
+pub fn extrapolated_entry_values<T, I>(
+    at: &Point<'_, T, I>,
+    direction: &GradVector<I>,
+    step: &mut DifferenceStep,
+) -> EntryValues<I>
+where
+    I: Backend,
+    T: LinearInTarget,
+{
+    entry_values(at, direction, step);
+    let EntryValues {
+        values, epsilon, ..
+    } = entry_values(at, direction, step);
+    let wide = difference(at, direction, 2.0 * epsilon).div_scalar(4.0 * epsilon);
+    let values = (values.mul_scalar(4.0) - wide).div_scalar(3.0);
+    EntryValues {
+        moments: at.task.value_moments(&values, at.reference),
+        values,
+        epsilon,
+    }
+}
+
+/// a(θ + ε·direction) − a(θ − ε·direction). `[entries, slots]`
+fn difference<T, I>(at: &Point<'_, T, I>, direction: &GradVector<I>, epsilon: f64) -> Tensor<I, 2>
+where
+    I: Backend,
+    T: LinearInTarget,
+{
+    let views = at.task.views(at.designer, at.batch);
+    let coefficients = |shift: f64| {
+        let learner = direction.shift(at.learner.clone(), shift);
+        let prediction = at.task.predict(&learner, &views);
+        at.task.coefficients(prediction, &views, at.reference)
+    };
+    coefficients(epsilon) - coefficients(-epsilon)
 }
 
 /// V = Σ y_φ · ȧ: after ȧ, which is free of φ, each designer step is one backward pass through the

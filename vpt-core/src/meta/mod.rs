@@ -6,7 +6,7 @@ mod nested;
 mod step;
 
 pub use central::CentralDifference;
-pub use linear::{EntryValues, LinearTarget, entry_values};
+pub use linear::{EntryValues, LinearTarget, entry_values, extrapolated_entry_values};
 pub use nested::Nested;
 pub use step::DifferenceStep;
 

@@ -178,6 +178,16 @@ fn check_fit<I: Backend>(
         );
     }
     check_tokenizer(learner, tokenizer)?;
+    check_value(config, learner)
+}
+
+/// What the value asks of this model.
+pub(super) fn check_value<I: Backend>(
+    config: &RunConfig,
+    learner: &Decoder<I>,
+) -> Result<(), RunError> {
+    let model = learner.config();
+    let refuse = |key, message| Err(RunError::Unfit { key, message });
     if config.designer.top_k > model.vocab_size {
         let (asked, limit) = (config.designer.top_k, model.vocab_size);
         return refuse(
@@ -239,7 +249,11 @@ impl Reader<'_> {
         Ok(CountedStream { stream, counts })
     }
 
-    fn feedback_set(&self, path: &Path, config: &RunConfig) -> Result<FeedbackSet, RunError> {
+    pub(super) fn feedback_set(
+        &self,
+        path: &Path,
+        config: &RunConfig,
+    ) -> Result<FeedbackSet, RunError> {
         let draws = generator(config.seed, Purpose::Feedback);
         Ok(FeedbackSet::read(
             path,
@@ -359,7 +373,7 @@ fn cadence(config: &RunConfig) -> Cadence {
     }
 }
 
-fn subset<I: Backend>(spec: SubsetSpec, learner: &Decoder<I>) -> ParamSubset {
+pub(super) fn subset<I: Backend>(spec: SubsetSpec, learner: &Decoder<I>) -> ParamSubset {
     let model = learner.config();
     let head = if model.tie_word_embeddings {
         "embed_tokens"

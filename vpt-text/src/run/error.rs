@@ -40,6 +40,9 @@ pub enum RunError {
     /// Scoring failed.
     #[error(transparent)]
     Likelihood(#[from] crate::score::LikelihoodError),
+    /// Values could not be had.
+    #[error(transparent)]
+    Value(#[from] crate::score::ValueError),
     /// A key asks for more than the model or the data have.
     #[error("{key}: {message}")]
     Unfit {

@@ -14,6 +14,16 @@ use burn::tensor::backend::Backend;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+/// The learner of `config.model.path` alone, for ids that no tokenizer is asked about.
+pub(super) fn open_learner<B: Backend>(
+    config: &RunConfig,
+    device: &B::Device,
+) -> Result<Decoder<B>, RunError> {
+    let folder = locate_model(&config.model.path)?;
+    let (learner, _) = Decoder::load(&folder, &LoadOptions::default(), device)?;
+    Ok(learner)
+}
+
 /// A model with its tokenizer, as a run or the Hub left it.
 pub struct Model<B: Backend> {
     /// The learner.
@@ -33,7 +43,7 @@ impl<B: Backend> Model<B> {
         let folder = locate_model(&config.model.path)?;
         let end_of_text = Some(config.model.end_of_text.as_str());
         let tokenizer = Tokenizer::from_file(&folder.join("tokenizer.json"), end_of_text)?;
-        let (learner, _) = Decoder::load(&folder, &LoadOptions::default(), device)?;
+        let learner = open_learner(config, device)?;
         check_tokenizer(&learner, &tokenizer)?;
         Ok(Self {
             learner,

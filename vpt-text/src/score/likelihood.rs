@@ -9,7 +9,6 @@ use crate::decoder::Decoder;
 use crate::task::{LabelScores, Text, TextBatch, label_scores};
 use crate::tokenizer::{Tokenizer, TokenizerError};
 use burn::tensor::backend::Backend;
-use std::borrow::Borrow;
 use thiserror::Error;
 use vpt_core::Modality;
 
@@ -61,27 +60,24 @@ pub enum LikelihoodError {
 ///
 /// # Errors
 /// [`LikelihoodError`] names the document at fault.
-pub fn answer_scores<B: Backend, D: Borrow<Document>>(
+pub fn answer_scores<B: Backend>(
     learner: &Decoder<B>,
-    documents: &[D],
+    documents: &[Document],
     batch_size: usize,
 ) -> Result<Vec<LabelScores>, LikelihoodError> {
     for (index, document) in documents.iter().enumerate() {
-        check(learner, index, document.borrow())?;
+        check(learner, index, document)?;
     }
     let mut scores = vec![LabelScores::default(); documents.len()];
-    let mut order: Vec<usize> = (0..documents.len()).collect();
-    order.retain(|&index| documents[index].borrow().answer_targets() > 0);
-    order.sort_by_key(|&index| documents[index].borrow().positions());
-    for chunk in order.chunks(batch_size.max(1)) {
-        let packed = collate(chunk.iter().map(|&index| documents[index].borrow())).packed;
+    for chunk in by_length(documents).chunks(batch_size.max(1)) {
+        let packed = collate(chunk.iter().map(|&index| &documents[index])).packed;
         let views = TextBatch::<B>::new(&packed, 1.0, &learner.device());
         let prediction = Text::predict(learner, &views);
         let found = label_scores(&prediction.hidden, &prediction.head, &views.labels);
         let mut log_p = found.log_probability.into_iter();
         let mut is_top = found.is_top.into_iter();
         for &index in chunk {
-            let count = documents[index].borrow().answer_targets();
+            let count = documents[index].answer_targets();
             let score = LabelScores {
                 log_probability: log_p.by_ref().take(count).collect(),
                 is_top: is_top.by_ref().take(count).collect(),
@@ -95,7 +91,16 @@ pub fn answer_scores<B: Backend, D: Borrow<Document>>(
     Ok(scores)
 }
 
-fn check<B: Backend>(
+/// The documents that ask about something, by length: less padding, the same values.
+pub(super) fn by_length(documents: &[Document]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..documents.len()).collect();
+    order.retain(|&index| documents[index].answer_targets() > 0);
+    order.sort_by_key(|&index| documents[index].positions());
+    order
+}
+
+/// Refuses a document that the model cannot take.
+pub(super) fn check<B: Backend>(
     learner: &Decoder<B>,
     index: usize,
     document: &Document,

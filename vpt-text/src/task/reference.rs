@@ -34,6 +34,18 @@ impl<B: Backend> Candidates<B> {
         self.ids.dims()[1] - 1
     }
 
+    /// Without the halves of the gradient, which are larger than all the rest, and the embeddings:
+    /// what targets that are made of values need.
+    pub(crate) fn without_gradients(self) -> Self {
+        let nothing = Tensor::zeros([0, 0], (&self.log_p.device(), self.log_p.dtype()));
+        Self {
+            expected: nothing.clone(),
+            head_gradient: nothing.clone(),
+            embedding: nothing,
+            ..self
+        }
+    }
+
     /// Whether no position is asked about. Backends disagree on what reductions over nothing are.
     pub fn is_empty(&self) -> bool {
         self.ids.dims()[0] == 0

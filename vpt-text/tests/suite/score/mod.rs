@@ -1,1 +1,2 @@
 mod likelihood;
+mod value;
