@@ -163,7 +163,7 @@ fn choices_are_rated() {
     let row = |i: usize| {
         value!({
             "question": format!("{i}+1?"), "choices": ["1", "2", "3", "4"], "answer": i % 4,
-            "subject": ["anatomy", "virology"][i % 2],
+            "subject": (["anatomy", "virology"][i % 2]),
         })
     };
     place.write("dev.jsonl", &super::lines((0..6).map(row)));
