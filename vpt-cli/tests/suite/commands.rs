@@ -26,7 +26,7 @@ fn at_finished(args: &[&str]) -> String {
     super::printed(command)
 }
 
-fn json(text: &str) -> Value {
+pub(super) fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 

@@ -6,6 +6,7 @@ mod bad_input;
 mod commands;
 mod data;
 mod decontaminate;
+mod eval;
 mod experiment;
 mod gguf;
 mod hub;

@@ -35,7 +35,7 @@ pub use feedback::{FeedbackSet, FeedbackState};
 pub use filter::{Filter, FilterError};
 pub use pack::{PADDING, PackedBatch, Packer};
 pub use prefetch::Prefetch;
-pub use records::{Columns, Record, Records, is_data_file, read_records, shards};
+pub use records::{Columns, Record, Records, is_data_file, read_objects, read_records, shards};
 pub use stream::{StreamOptions, StreamState, TextStream};
 pub use template::{Template, TemplateError};
 

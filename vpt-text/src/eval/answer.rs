@@ -69,6 +69,18 @@ pub fn last_boxed(text: &str) -> Option<&str> {
         .into_iter()
         .find_map(|command| text.rsplit_once(command))?
         .1;
+    box_content(after)
+}
+
+/// The content of the first `\boxed` that closes, read as [`last_boxed`] reads the last.
+pub fn first_boxed(text: &str) -> Option<&str> {
+    let command = r"\boxed";
+    text.match_indices(command)
+        .find_map(|(at, _)| box_content(&text[at + command.len()..]))
+}
+
+/// What a box holds whose command `after` follows.
+fn box_content(after: &str) -> Option<&str> {
     let Some(inside) = after.trim_start().strip_prefix('{') else {
         let open = after.strip_prefix(char::is_whitespace)?;
         return open.split(['$', '\n']).next().map(str::trim);
@@ -290,6 +302,12 @@ mod tests {
         assert_eq!(last_boxed(r"\boxed{\}}"), Some(r"\}"));
         assert_eq!(last_boxed(r"\boxed"), None);
         assert_eq!(last_boxed(r"\boxed{é}"), Some("é"));
+        assert_eq!(
+            first_boxed(r"\boxed{\frac{1}{2}} \boxed{3}"),
+            Some(r"\frac{1}{2}")
+        );
+        assert_eq!(first_boxed(r"\boxed{1 and \boxed{2}"), Some("2"));
+        assert_eq!(first_boxed(r"none \fbox{1}"), None);
         assert_eq!(answer(r"\boxed{1{,}080}").unwrap(), "1080");
         assert_eq!(answer(r"\boxed{\$12.50}").unwrap(), "12.50");
     }

@@ -1,11 +1,16 @@
 //! Completions that were made elsewhere, scored.
 
-use super::answer::{final_answer, gold_answer, matches};
-use super::gsm8k::Filter;
+use super::scorer::INVALID;
 use super::statistics::{Mean, mean};
+use super::task::{Overrides, Task};
 use crate::data::{Columns, DataError, Record, read_records};
 use serde::Serialize;
 use std::path::Path;
+use std::sync::LazyLock;
+
+/// The task whose scorers judge.
+static GSM8K: LazyLock<Task> =
+    LazyLock::new(|| Task::open("gsm8k", Overrides::default()).expect("the task ships"));
 
 /// One completion and the verdicts on it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -79,25 +84,33 @@ fn item(path: &Path, record: Record) -> Result<ScoredCompletion, DataError> {
         present: vec!["completion".into()],
     };
     let gold = record.answer.clone().ok_or(missing)?;
-    let completion = &record.solution;
-    let cascade_answer = final_answer(completion);
-    // Only the answer column is gold: the completion is what is scored.
-    let solved = gold_answer(&Record {
-        answer: Some(gold.clone()),
-        ..Record::default()
-    });
-    let cascade = match (&cascade_answer, &solved) {
-        (Some(answer), Some(gold)) => matches(answer, gold),
-        _ => false,
-    };
+    let completion = record.solution;
+    let judge = |name| judge(&GSM8K, name, &completion, &gold);
+    let (strict_answer, strict) = judge("strict-match");
+    let (flexible_answer, flexible) = judge("flexible-extract");
+    let (cascade_answer, cascade) = judge("final-answer");
+    let shown = |answer: Option<String>| answer.unwrap_or_else(|| INVALID.into());
     Ok(ScoredCompletion {
-        strict: Filter::Strict.is_right(completion, &gold),
-        flexible: Filter::Flexible.is_right(completion, &gold),
+        strict,
+        flexible,
         cascade,
-        strict_answer: Filter::Strict.extract(completion).to_owned(),
-        flexible_answer: Filter::Flexible.extract(completion).to_owned(),
+        strict_answer: shown(strict_answer),
+        flexible_answer: shown(flexible_answer),
         cascade_answer,
-        completion: record.solution,
+        completion,
         gold,
     })
+}
+
+/// The answer that a scorer of `task` finds in `completion`, and whether it is what `gold` holds.
+fn judge(task: &Task, name: &str, completion: &str, gold: &str) -> (Option<String>, bool) {
+    let Some(scorer) = task.scorer(name) else {
+        return (None, false);
+    };
+    let answer = scorer.extract(completion);
+    let right = match (&answer, scorer.gold(gold)) {
+        (Some(answer), Some(gold)) => scorer.is_right(answer, &gold),
+        _ => false,
+    };
+    (answer, right)
 }

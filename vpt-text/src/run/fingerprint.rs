@@ -3,6 +3,7 @@
 use super::RunError;
 use crate::config::RunConfig;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
@@ -56,6 +57,31 @@ impl fmt::Display for Fingerprint {
         }
         Ok(())
     }
+}
+
+/// Endings of the files that a model folder is read from.
+const MODEL_FILES: [&str; 5] = ["json", "safetensors", "bin", "pth", "gguf"];
+
+/// SHA-256 of what a model is read from, by file name: the file itself, or those of a folder that
+/// hold its configuration, tokenizer and weights.
+pub(super) fn model_files(path: &Path) -> Result<BTreeMap<String, String>, RunError> {
+    let mut files = vec![path.to_owned()];
+    if path.is_dir() {
+        let entries = std::fs::read_dir(path).map_err(RunError::io(path))?;
+        let entries = entries.map(|entry| entry.map(|entry| entry.path()));
+        files = entries
+            .collect::<Result<_, _>>()
+            .map_err(RunError::io(path))?;
+        files.retain(|file| {
+            let ending = file.extension().and_then(|ending| ending.to_str());
+            file.is_file() && ending.is_some_and(|ending| MODEL_FILES.contains(&ending))
+        });
+    }
+    let named = files.iter().map(|file| {
+        let name = file.file_name().unwrap_or_default();
+        Ok((name.to_string_lossy().into_owned(), file_hash(file)?))
+    });
+    named.collect()
 }
 
 /// SHA-256 of `file`, in hexadecimal.

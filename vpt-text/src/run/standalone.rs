@@ -3,6 +3,7 @@
 use super::RunError;
 use super::assemble::{Reader, check_tokenizer};
 use super::evaluate::{HeldOut, Measuring, SplitResult, evaluate};
+use super::fingerprint::model_files;
 use super::learns::loaded;
 use super::origin::Origin;
 use super::places::locate_model;
@@ -12,6 +13,7 @@ use crate::data::{Formatter, Record, Template};
 use crate::decoder::{Decoder, Generation, LoadNotes};
 use crate::tokenizer::{Tokenizer, digit_tokens};
 use burn::tensor::backend::Backend;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The learner of `config.model.path` alone, for ids that no tokenizer is asked about.
@@ -53,6 +55,14 @@ impl<B: Backend> Model<B> {
             notes,
             origin,
         })
+    }
+
+    /// SHA-256 of the files that the model was read from, by name.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn files(&self) -> Result<BTreeMap<String, String>, RunError> {
+        model_files(self.origin.path())
     }
 
     /// Scores the model on a labelled file: losses of every item, and Pass@1 of the first

@@ -10,11 +10,11 @@ use std::io::{IsTerminal, stderr};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-use vpt_text::data::{Records, shards};
+use vpt_text::data::Records;
 use vpt_text::decontaminate::{
     Compression, DecontaminateError, Outputs, Settings, Summary, TestIndex, TestSet, decontaminate,
 };
-use vpt_text::run::locate;
+use vpt_text::run::{RunError, corpus_files, locate};
 
 /// Away from a terminal, a line is said each time so many more records are done.
 const LINE_EVERY: usize = 100_000;
@@ -43,7 +43,7 @@ pub(crate) fn run(args: &DecontaminateArgs) -> Result<(), Failure> {
         report: args.report.as_deref(),
     };
     let mut watch = Watch::new(args.verbosity);
-    let records = Records::open(files, &data.columns, None);
+    let records = Records::open(files, &data.columns, data.filter().map_err(RunError::from)?);
     let done = decontaminate(records, &data.columns, &index, outputs, |summary| {
         watch.observe(summary);
         match stop.signal() {
@@ -145,7 +145,7 @@ fn files(named: &[String], corpus: &str) -> Result<Vec<PathBuf>, Failure> {
     let named = if named.is_empty() { &corpus[..] } else { named };
     let mut files = Vec::new();
     for name in named {
-        files.extend(shards(&locate(name)?).map_err(|error| failed(error.into()))?);
+        files.extend(corpus_files(name)?);
     }
     Ok(files)
 }

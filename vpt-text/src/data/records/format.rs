@@ -83,11 +83,28 @@ impl Name {
         Self { kind, compression }
     }
 
+    /// Whether a file of this name that starts so is a Parquet file.
+    fn is_parquet(self, start: &[u8]) -> bool {
+        start.starts_with(b"PAR1") || self.kind == Some(Kind::Parquet)
+    }
+
     /// Whether a folder's file of this name is one of its shards. A name in `.json` or `.md` is as
     /// often not.
     pub(super) fn is_data(self) -> bool {
         self.kind.is_some()
     }
+}
+
+/// The file under `path`, where it is a Parquet file.
+pub(super) fn parquet_file(path: &Path) -> Result<Option<File>, DataError> {
+    let read_error = |source| DataError::Read {
+        path: path.into(),
+        source,
+    };
+    let mut file = BufReader::new(File::open(path).map_err(read_error)?);
+    let start = file.fill_buf().map_err(read_error)?;
+    let is_parquet = Name::of(path).is_parquet(start);
+    Ok(is_parquet.then(|| file.into_inner()))
 }
 
 /// Opens `path`. Only the columns that records and `filter` are made of are read where the format
@@ -104,7 +121,7 @@ pub(super) fn open(
     let mut file = BufReader::new(File::open(path).map_err(read_error)?);
     let start = file.fill_buf().map_err(read_error)?;
     let name = Name::of(path);
-    if start.starts_with(b"PAR1") || name.kind == Some(Kind::Parquet) {
+    if name.is_parquet(start) {
         let rows = ParquetRows::open(path, file.into_inner(), columns, filter)?;
         return Ok(Box::new(rows));
     }

@@ -11,11 +11,13 @@
 mod format;
 mod jsonl;
 mod lines;
+mod objects;
 mod parquet;
 mod row;
 mod shards;
 mod text;
 
+pub use objects::read_objects;
 pub use shards::{is_data_file, shards};
 
 use super::{DataError, Filter};

@@ -167,7 +167,9 @@ impl Iterator for ParquetRows {
 
 /// What `read` returns. The crate's decoders trust the sizes in a page and panic where they are
 /// wrong; for a file that is damaged an error.
-fn guarded<V>(read: impl FnOnce() -> Result<V, ParquetError>) -> Result<V, ParquetError> {
+pub(super) fn guarded<V>(
+    read: impl FnOnce() -> Result<V, ParquetError>,
+) -> Result<V, ParquetError> {
     // Whatever a panic leaves half done is not looked at again: nothing comes after an error.
     catch_unwind(AssertUnwindSafe(read))
         .unwrap_or_else(|_| Err(ParquetError::General("a page is damaged".into())))
@@ -263,7 +265,7 @@ fn unsupported(path: &Path, column: &str, found: &'static str) -> DataError {
     }
 }
 
-fn broken(path: &Path, rows: usize) -> impl Fn(ParquetError) -> DataError {
+pub(super) fn broken(path: &Path, rows: usize) -> impl Fn(ParquetError) -> DataError {
     let path = path.to_owned();
     move |source| DataError::Parquet {
         path: path.clone(),

@@ -1,26 +1,29 @@
-//! `vpt eval`
+//! `vpt eval` on a labelled file.
 
 use crate::args::EvalArgs;
 use crate::backend::{BackendName, BackendTask};
 use crate::config::Config;
-use crate::failure::{Failure, with_causes};
+use crate::failure::Failure;
 use crate::output;
 use burn::tensor::backend::Backend;
 use serde_json::json;
 use std::path::Path;
 use vpt_text::config::RunConfig;
-use vpt_text::eval::completions::score;
-use vpt_text::eval::statistics::Mean;
 use vpt_text::run::{Model, RunError, SplitResult, locate};
 
-/// Scores a model on a labelled file.
-pub(crate) fn run(args: &EvalArgs) -> Result<(), Failure> {
-    if let Some(file) = &args.completions {
-        return completions(file, args.json);
-    }
+/// Scores a model on a labelled file: losses, and greedy Pass@1.
+pub(super) fn run(args: &EvalArgs) -> Result<(), Failure> {
     let config = Config::load(None, &args.layers)?;
     let backend = BackendName::choose(args.backend.backend)?;
-    let data = args.data.as_deref().unwrap_or(&config.run().data.test);
+    let data = match args.data.as_slice() {
+        [] => &config.run().data.test,
+        [data] => data,
+        _ => {
+            return Err(Failure::Usage(
+                "--data: one file; a task (--task) takes several".into(),
+            ));
+        }
+    };
     if data.is_empty() {
         return Err(Failure::Usage(
             "data.test: names no file; give one with --data".into(),
@@ -54,33 +57,6 @@ pub(crate) fn run(args: &EvalArgs) -> Result<(), Failure> {
         means
             .pass_at_1
             .map_or("–".into(), |f| format!("{:.1} %", 100.0 * f)),
-    ))
-}
-
-/// Scores completions that were made elsewhere.
-fn completions(file: &Path, json: bool) -> Result<(), Failure> {
-    let scored = score(file).map_err(|error| Failure::Run(with_causes(&error)))?;
-    if json {
-        return output::json(&scored);
-    }
-    let share = |mean: Option<Mean>| {
-        let percent = |share: f64| format!("{:.2}", 100.0 * share);
-        let mean = mean.map(|mean| {
-            let stderr = mean.stderr.map_or("–".into(), percent);
-            format!("{} ± {stderr} %", percent(mean.mean))
-        });
-        mean.unwrap_or("–".into())
-    };
-    output::line(&format_args!(
-        "{}: {} completions, share right ± standard error over items\n\
-         gsm8k strict-match      {}\n\
-         gsm8k flexible-extract  {}\n\
-         final answer, A.1       {}",
-        file.display(),
-        scored.items.len(),
-        share(scored.strict),
-        share(scored.flexible),
-        share(scored.cascade),
     ))
 }
 
