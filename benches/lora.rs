@@ -18,7 +18,7 @@ use vpt_core::{
     NoParameters, ParamSubset, Point, PredictiveTask, UpdateGradient, lift,
 };
 use vpt_text::config::DesignerForm;
-use vpt_text::decoder::{LoraConfig, ModelType, TargetModules, is_adapter};
+use vpt_text::decoder::{LoraConfig, ModelType, RopeScaling, TargetModules, is_adapter};
 use vpt_text::task::{
     DesignerSize, SoftTargetDesigner, SoftTargets, TargetRule, Text, TextBatch, TextTask,
     label_loss, text_task,
@@ -74,6 +74,7 @@ fn shapes() -> DecoderConfig {
         head_dim: None,
         rms_norm_eps: 1e-5,
         rope_theta: 1e5,
+        rope_scaling: RopeScaling::Default,
         tie_word_embeddings: true,
         attention_bias: false,
         mlp_bias: false,

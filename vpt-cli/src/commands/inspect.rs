@@ -92,7 +92,11 @@ impl Found {
 
     /// Whether the files hold a head beside a tied one, and which of the two it is.
     fn stored_head(&self) -> Option<&'static str> {
-        let stored = self.notes.ignored.iter().any(|key| HEADS.contains(&key.as_str()));
+        let stored = self
+            .notes
+            .ignored
+            .iter()
+            .any(|key| HEADS.contains(&key.as_str()));
         stored.then_some(match self.notes.stored_head_differs {
             true => "differs",
             false => "same",

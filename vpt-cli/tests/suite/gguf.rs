@@ -24,7 +24,11 @@ fn evaluation(place: &Place, model: &str) -> Value {
 fn a_run_from_a_file_leaves_a_folder_that_says_the_same() {
     let place = place();
     let said = place.stdout(&["inspect", "--model", "model.gguf"]);
-    for part in ["GGUF in 1 file", "llama: 2 blocks of width 64", "360 rows for 358 tokens"] {
+    for part in [
+        "GGUF in 1 file",
+        "llama: 2 blocks of width 64",
+        "360 rows for 358 tokens",
+    ] {
         assert!(said.contains(part), "{said}");
     }
     // Nothing is learned at rate 0, so that the folder holds what the file holds.

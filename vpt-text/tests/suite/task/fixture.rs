@@ -13,7 +13,8 @@ use vpt_core::{
 use vpt_text::config::{DesignerForm, EstimatorKind};
 use vpt_text::data::{Document, PackedBatch};
 use vpt_text::decoder::{
-    Decoder, DecoderConfig, LoraConfig, ModelType, RopeScaling, TargetModules, is_adapter, layer_index,
+    Decoder, DecoderConfig, LoraConfig, ModelType, RopeScaling, TargetModules, is_adapter,
+    layer_index,
 };
 use vpt_text::task::{
     Candidates, DesignerSize, SoftTarget, SoftTargetDesigner, SoftTargets, TargetRule, TextBatch,
