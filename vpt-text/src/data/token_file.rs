@@ -378,7 +378,8 @@ mod tests {
         assert!(error(&file, 1).contains("damaged (document 1 has token 300)"));
         let (file, ..) = TokenFile::open(&path, 301, 2).unwrap().unwrap();
         assert!(error(&file, 0).contains("damaged (document 0 from 0 to 4)"));
-        for at in START as usize..whole.len() {
+        // Of the last row the end of all tokens is read once, as where a prompt would begin.
+        for at in START as usize..whole.len() - 8 {
             let mut bytes = whole.clone();
             bytes[at] ^= 0x80;
             std::fs::write(&path, bytes).unwrap();
