@@ -5,7 +5,7 @@ use super::token_file::{TokenFile, TokenFileWriter};
 use super::{Counts, DataError, Document, Documents, Formatter, Record, Records};
 use std::borrow::Cow;
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Tokenised documents, numbered in the order of their records, in memory or in a file.
 ///
@@ -107,7 +107,7 @@ impl Corpus {
     }
 
     /// The corpus kept in `file`; none if there is none that can be used.
-    fn kept(file: &PathBuf, formatter: &Formatter<'_>) -> Result<Option<Self>, DataError> {
+    fn kept(file: &Path, formatter: &Formatter<'_>) -> Result<Option<Self>, DataError> {
         let vocab_size = formatter.tokenizer.vocab_size();
         let opened = TokenFile::open(file, vocab_size, formatter.seq_len)?;
         Ok(opened.map(|(file, counts, fingerprint)| Self {

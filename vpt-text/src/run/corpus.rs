@@ -72,7 +72,7 @@ fn from_hub(corpus: &str, name: &str) -> Result<Vec<PathBuf>, RunError> {
     })?;
     let refused = |source| RunError::DataSet {
         name: corpus.into(),
-        source,
+        source: Box::new(source),
     };
     let hub = Hub::from_env().map_err(refused)?;
     let (repo, revision) = (&repository.repo, repository.revision.as_deref());

@@ -32,7 +32,7 @@ pub enum RunError {
         /// What the config says.
         name: String,
         /// Why not.
-        source: vpt_core::hub::HubError,
+        source: Box<vpt_core::hub::HubError>,
     },
     /// A path that is none, and on the Hub nothing of that name could be had.
     #[error("{path}: no such file or folder here, and as a name on the Hub: {source}")]

@@ -74,7 +74,7 @@ impl Name {
             last = parts.next().unwrap_or_default();
         }
         // What comes before the first dot is no extension.
-        let kind = parts.next().and_then(|_| match last {
+        let kind = parts.next().and(match last {
             "jsonl" | "ndjson" => Some(Kind::JsonLines),
             "parquet" => Some(Kind::Parquet),
             "txt" | "text" => Some(Kind::Text),
