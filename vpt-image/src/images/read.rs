@@ -69,7 +69,8 @@ fn decode(path: &Path) -> Result<DynamicImage, ImageError> {
     let reader = reader.with_guessed_format().map_err(read)?;
     let image = reader.decode().map_err(|error| ImageError::Decode {
         path: path.to_owned(),
-        reason: error.to_string(),
+        // One line, whatever the decoder says.
+        reason: error.to_string().split_whitespace().collect::<Vec<_>>().join(" "),
     })?;
     if image.width() == 0 || image.height() == 0 {
         return Err(ImageError::Decode {

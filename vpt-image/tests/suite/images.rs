@@ -193,7 +193,7 @@ fn files_that_hold_something_else_are_refused_by_name() {
     std::fs::write(path("cut.png"), &png[..png.len() / 2]).unwrap();
     for name in ["text.jpg", "empty.png", "cut.jpg", "cut.png", "none.png"] {
         let error = read_rgb(&path(name)).unwrap_err().to_string();
-        assert!(error.contains(name) && !error.contains('\n'), "{error}");
+        assert!(error.contains(name) && !error.contains('\n'), "{error:?}");
     }
     let error = read_labels(&golden("source.png")).unwrap_err().to_string();
     assert!(error.contains("8-bit labels") && error.contains("Rgb8"), "{error}");
