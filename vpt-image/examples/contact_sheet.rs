@@ -26,7 +26,9 @@ const COLOURS: [[u8; 3]; CLASSES.len()] = [
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
-    let path = arguments.next().ok_or("usage: contact_sheet OUT.png [SEED]")?;
+    let path = arguments
+        .next()
+        .ok_or("usage: contact_sheet OUT.png [SEED]")?;
     let seed = arguments.next().map_or(Ok(0), |seed| seed.parse())?;
     let config = SceneConfig {
         size: SIZE,
@@ -44,9 +46,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let split = Split::ALL[number as usize % Split::ALL.len()];
         let scene = scenes.draw(seed, split, number);
         let (row, column) = (number / COLUMNS, number % COLUMNS);
-        for (place, picture) in [scene.image.clone(), labels(&scene), depth(&scene)].iter().enumerate() {
+        for (place, picture) in [scene.image.clone(), labels(&scene), depth(&scene)]
+            .iter()
+            .enumerate()
+        {
             let left = (3 * column + place as u64) * u64::from(cell);
-            imageops::replace(&mut sheet, picture, left as i64, (row * u64::from(cell)) as i64);
+            imageops::replace(
+                &mut sheet,
+                picture,
+                left as i64,
+                (row * u64::from(cell)) as i64,
+            );
         }
     }
     for row in 0..2 {
@@ -94,7 +104,11 @@ fn depth(scene: &Scene) -> RgbImage {
 /// To a temporary name first.
 fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let folder = path.parent().map_or_else(PathBuf::new, Path::to_owned);
-    let folder = if folder.as_os_str().is_empty() { ".".into() } else { folder };
+    let folder = if folder.as_os_str().is_empty() {
+        ".".into()
+    } else {
+        folder
+    };
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(bytes)?;
     file.persist(path)?;

@@ -23,9 +23,7 @@ pub(crate) enum Purpose {
 /// generators share a stream and none depends on what was drawn before.
 pub(crate) fn generator(seed: u64, purpose: Purpose, outer: u64, inner: u64) -> ChaCha8Rng {
     let mut key = [0; 32];
-    for (part, number) in
-        (key.chunks_exact_mut(8)).zip([seed, purpose as u64, outer, inner])
-    {
+    for (part, number) in (key.chunks_exact_mut(8)).zip([seed, purpose as u64, outer, inner]) {
         part.copy_from_slice(&number.to_le_bytes());
     }
     ChaCha8Rng::from_seed(key)

@@ -122,7 +122,12 @@ impl MultiCrop {
         let hue = self.jitter.hue;
         AugmentError::ensure("jitter.hue", hue, (0.0..=0.5).contains(&hue), "in [0, 0.5]")?;
         let sigma = |sigma: f64| sigma >= 0.0 && sigma.is_finite();
-        AugmentError::ordered("blur_sigma", self.blur_sigma, sigma, "ordered and at least 0")?;
+        AugmentError::ordered(
+            "blur_sigma",
+            self.blur_sigma,
+            sigma,
+            "ordered and at least 0",
+        )?;
         for std in self.normalise.std {
             AugmentError::ensure("normalise.std", f64::from(std), std > 0.0, "above 0")?;
         }

@@ -70,7 +70,11 @@ fn decode(path: &Path) -> Result<DynamicImage, ImageError> {
     let image = reader.decode().map_err(|error| ImageError::Decode {
         path: path.to_owned(),
         // One line, whatever the decoder says.
-        reason: error.to_string().split_whitespace().collect::<Vec<_>>().join(" "),
+        reason: error
+            .to_string()
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" "),
     })?;
     if image.width() == 0 || image.height() == 0 {
         return Err(ImageError::Decode {

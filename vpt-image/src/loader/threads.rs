@@ -171,8 +171,8 @@ impl<T> Drop for Loader<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rand::Rng;
     use crate::random::{Purpose, generator};
+    use rand::Rng;
 
     const ORDER: Order = Order {
         seed: 5,
@@ -204,7 +204,10 @@ mod tests {
             )
         };
         let one = run(1, 0);
-        assert_eq!(one.iter().map(|(v, _)| v.index).collect::<Vec<_>>()[..7], ORDER.epoch(0));
+        assert_eq!(
+            one.iter().map(|(v, _)| v.index).collect::<Vec<_>>()[..7],
+            ORDER.epoch(0)
+        );
         for (threads, ahead) in [(1, 16), (2, 4), (3, 1), (8, 64)] {
             assert_eq!(run(threads, ahead), one, "{threads} threads, {ahead} ahead");
         }
@@ -249,22 +252,37 @@ mod tests {
         let samples: Vec<usize> = (0..8).map(|_| skipping.next_sample().unwrap()).collect();
         assert_eq!(samples, [1, 2, 4, 5, 1, 2, 4, 5]);
         // 0, 3, 6, 0, 3; the second 6 has not come up yet.
-        assert_eq!((skipping.state().skipped, skipping.state().position), (5, 13));
+        assert_eq!(
+            (skipping.state().skipped, skipping.state().position),
+            (5, 13)
+        );
     }
 
     #[test]
     fn an_epoch_without_a_usable_sample_is_an_error() {
         let state = LoaderState::start(Order { len: 3, ..ORDER });
-        let all = |_: Visit| broken(Visit { seed: 0, epoch: 0, index: 0 });
+        let all = |_: Visit| {
+            broken(Visit {
+                seed: 0,
+                epoch: 0,
+                index: 0,
+            })
+        };
         let mut loader = Loader::new(state, 2, 4, Unreadable::Skip, all);
         let error = loader.next_sample().unwrap_err().to_string();
-        assert!(error.contains("none of 3 samples") && error.contains("a.png"), "{error}");
+        assert!(
+            error.contains("none of 3 samples") && error.contains("a.png"),
+            "{error}"
+        );
     }
 
     #[test]
     #[should_panic(expected = "sample 0")]
     fn a_panic_of_a_thread_is_passed_on() {
-        let state = LoaderState::start(Order { shuffle: false, ..ORDER });
+        let state = LoaderState::start(Order {
+            shuffle: false,
+            ..ORDER
+        });
         let make = |visit: Visit| -> Result<(), SetError> { panic!("sample {}", visit.index) };
         let _ = Loader::new(state, 1, 4, Unreadable::Skip, make).next_sample();
     }

@@ -100,7 +100,11 @@ impl DepthProtocol {
         })
     }
 
-    fn window(&self, height: usize, width: usize) -> (std::ops::Range<usize>, std::ops::Range<usize>) {
+    fn window(
+        &self,
+        height: usize,
+        width: usize,
+    ) -> (std::ops::Range<usize>, std::ops::Range<usize>) {
         if !self.eigen_crop {
             return (0..height, 0..width);
         }
@@ -177,12 +181,7 @@ impl DepthMean {
 ///
 /// # Panics
 /// If the sizes differ.
-pub fn silog_loss(
-    predicted: &DepthMap,
-    truth: &DepthMap,
-    max: f32,
-    warm_up: bool,
-) -> Option<f64> {
+pub fn silog_loss(predicted: &DepthMap, truth: &DepthMap, max: f32, warm_up: bool) -> Option<f64> {
     assert_eq!(
         [predicted.height(), predicted.width()],
         [truth.height(), truth.width()],
@@ -232,7 +231,9 @@ mod tests {
         let wild = row(&[5.0, 5.0, 5.0, 5.0, 2.0]);
         assert_eq!(protocol.score(&wild, &truth).unwrap().rmse, 0.0);
         // Predictions are cut to the range, not left out.
-        let far = protocol.score(&row(&[0.0, 0.0, 0.0, 0.0, 99.0]), &truth).unwrap();
+        let far = protocol
+            .score(&row(&[0.0, 0.0, 0.0, 0.0, 99.0]), &truth)
+            .unwrap();
         assert_eq!(far.rmse, 8.0);
         let none = row(&[0.0; 5]);
         assert!(protocol.score(&wild, &none).is_none());

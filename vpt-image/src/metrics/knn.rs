@@ -88,7 +88,11 @@ impl KnnClassifier {
         temperature: f64,
     ) -> Vec<KnnScore> {
         assert!(!labels.is_empty(), "queries to classify");
-        assert_eq!(queries.len(), labels.len() * self.dim, "features of queries");
+        assert_eq!(
+            queries.len(),
+            labels.len() * self.dim,
+            "features of queries"
+        );
         let mut right = vec![[0_u32; 2]; ks.len()];
         for (query, label) in queries.chunks_exact(self.dim).zip(labels) {
             let ranked = self.classify(query, ks, temperature);

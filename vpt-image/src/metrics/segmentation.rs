@@ -85,15 +85,27 @@ impl Confusion {
     pub fn scores(&self) -> SegmentationScores {
         let classes = 0..self.classes;
         let found = |class: usize| self.count(class, class);
-        let labelled = |class| classes.clone().map(|other| self.count(class, other)).sum::<u64>();
-        let predicted = |class| classes.clone().map(|other| self.count(other, class)).sum::<u64>();
+        let labelled = |class| {
+            classes
+                .clone()
+                .map(|other| self.count(class, other))
+                .sum::<u64>()
+        };
+        let predicted = |class| {
+            classes
+                .clone()
+                .map(|other| self.count(other, class))
+                .sum::<u64>()
+        };
         let share = |part: u64, whole: u64| (whole > 0).then(|| part as f64 / whole as f64);
         let iou = |class| {
             let union = labelled(class) + predicted(class) - found(class);
             share(found(class), union)
         };
         let iou: Vec<Option<f64>> = classes.clone().map(iou).collect();
-        let accuracy = classes.clone().map(|class| share(found(class), labelled(class)));
+        let accuracy = classes
+            .clone()
+            .map(|class| share(found(class), labelled(class)));
         let right: u64 = classes.clone().map(found).sum();
         SegmentationScores {
             miou: mean(iou.iter().copied()),

@@ -23,7 +23,11 @@ impl Digits {
         let columns = sheet.width() as usize / SIDE;
         if columns * (sheet.height() as usize / SIDE) < COUNT {
             return Err(SceneError::Digits {
-                reason: format!("the sheet has {} x {} pixels", sheet.height(), sheet.width()),
+                reason: format!(
+                    "the sheet has {} x {} pixels",
+                    sheet.height(),
+                    sheet.width()
+                ),
             });
         }
         Ok(Self {
@@ -68,7 +72,10 @@ mod tests {
         let mut seen = BTreeSet::new();
         for split in Split::ALL {
             let own: BTreeSet<usize> = (0..400).map(|draw| Digits::of_split(split, draw)).collect();
-            assert!(own.iter().all(|digit| *digit < COUNT && seen.insert(*digit)));
+            assert!(
+                own.iter()
+                    .all(|digit| *digit < COUNT && seen.insert(*digit))
+            );
         }
         assert_eq!(seen.len(), COUNT);
     }

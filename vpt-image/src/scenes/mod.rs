@@ -142,8 +142,16 @@ impl Scenes {
         let ordered = |[low, high]: [usize; 2], most: usize| low <= high && high <= most;
         for (key, range, holds) in [
             ("size", "32 to 224", (32..=224).contains(&config.size)),
-            ("objects", "ordered and at most 12", ordered(config.objects, 12)),
-            ("clutter", "ordered and at most 40", ordered(config.clutter, 40)),
+            (
+                "objects",
+                "ordered and at most 12",
+                ordered(config.objects, 12),
+            ),
+            (
+                "clutter",
+                "ordered and at most 40",
+                ordered(config.clutter, 40),
+            ),
             ("poster", "in [0, 1]", (0.0..=1.0).contains(&config.poster)),
             ("noise", "in [0, 0.2]", (0.0..=0.2).contains(&config.noise)),
         ] {

@@ -7,7 +7,12 @@ use crate::images::{DepthMap, Grid, LabelMap, RgbImage};
 use rand::{Rng, RngCore};
 
 /// Where a pixel on an outline is looked at again, from its centre and in its own width.
-const SAMPLES: [(f32, f32); 4] = [(-0.125, -0.375), (0.375, -0.125), (0.125, 0.375), (-0.375, 0.125)];
+const SAMPLES: [(f32, f32); 4] = [
+    (-0.125, -0.375),
+    (0.375, -0.125),
+    (0.125, 0.375),
+    (-0.375, 0.125),
+];
 
 /// Labels and depths are those at the pixels' centres; colours of pixels on outlines are means of
 /// several rays.
@@ -17,16 +22,22 @@ pub(super) fn render(
     digits: &Digits,
     generator: &mut impl RngCore,
 ) -> Scene {
+    let half = size as f32 / 2.0;
+    let step = world.spread / half;
+    let height = |row: f32| (half - row) * step;
     let along = |row: f32, column: f32| {
-        let half = size as f32 / 2.0;
-        let step = world.spread / half;
         let right = Vector([(column - half) * step, 0.0, 0.0]);
-        world.forward + right + world.up * ((half - row) * step)
+        world.forward + right + world.up * height(row)
     };
     let centre = |row: usize, column: usize| along(row as f32 + 0.5, column as f32 + 0.5);
+    // Most rows meet few of the bodies.
+    let edge = |row: usize| height(row as f32);
+    let bodies: Vec<_> = (0..size)
+        .map(|row| world.between(edge(row + 1), edge(row)))
+        .collect();
     let hits = Grid::from_fn(size, size, |row, column| {
         let direction = centre(row, column);
-        let hit = world.look(direction);
+        let hit = world.look(direction, &bodies[row]);
         let colour = shade(world, digits, &hit, direction);
         (hit.distance, hit.class, hit.thing, colour)
     });
@@ -45,7 +56,13 @@ pub(super) fn render(
         if outline(row, column) {
             for (right, down) in SAMPLES {
                 let direction = along(row as f32 + 0.5 + down, column as f32 + 0.5 + right);
-                colour = colour + shade(world, digits, &world.look(direction), direction);
+                colour = colour
+                    + shade(
+                        world,
+                        digits,
+                        &world.look(direction, &bodies[row]),
+                        direction,
+                    );
             }
             colour = colour * (1.0 / (1 + SAMPLES.len()) as f32);
         }

@@ -84,9 +84,7 @@ impl Solid {
                 let lid = lid(radius, height, origin, along);
                 nearer(side, lid)
             }
-            Self::Cone { radius, height } => {
-                round(radius, radius / height, height, origin, along)
-            }
+            Self::Cone { radius, height } => round(radius, radius / height, height, origin, along),
         }
     }
 }
@@ -218,7 +216,14 @@ mod tests {
         let cone = ahead(cone, 0.6);
         assert!((cone.distance - 2.35).abs() < 1e-5);
         assert!((cone.normal.0[1] / -cone.normal.0[2] - 0.5).abs() < 1e-5);
-        for solid in [block, cylinder, Solid::Cone { radius: 0.6, height: 1.2 }] {
+        for solid in [
+            block,
+            cylinder,
+            Solid::Cone {
+                radius: 0.6,
+                height: 1.2,
+            },
+        ] {
             let above = Vector([0.0, 1.3, -5.0]);
             assert!(solid.entry(above, Vector([0.0, 0.0, 1.0])).is_none());
             let behind = Vector([0.0, 0.5, 5.0]);
@@ -232,7 +237,9 @@ mod tests {
             radius: 0.5,
             height: 1.0,
         };
-        let entry = cylinder.entry(Vector([0.1, 3.0, 0.0]), Vector([0.0, -1.0, 0.0])).unwrap();
+        let entry = cylinder
+            .entry(Vector([0.1, 3.0, 0.0]), Vector([0.0, -1.0, 0.0]))
+            .unwrap();
         assert_eq!((entry.distance, entry.normal.0), (2.0, [0.0, 1.0, 0.0]));
     }
 }

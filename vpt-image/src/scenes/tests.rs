@@ -57,7 +57,11 @@ fn floor_and_wall_are_planes() {
             for column in 1..63 {
                 let class = scene.labels.at(row, column);
                 let [left, right] = [column - 1, column + 1];
-                if class > 1 || [left, right].iter().any(|c| scene.labels.at(row, *c) != class) {
+                if class > 1
+                    || [left, right]
+                        .iter()
+                        .any(|c| scene.labels.at(row, *c) != class)
+                {
                     continue;
                 }
                 let [a, b, c] = [left, column, right].map(|c| 1.0 / scene.depth.at(row, c));
@@ -98,8 +102,32 @@ fn sizes_agree() {
 fn settings_out_of_range_are_named() {
     let refused = |config: SceneConfig| Scenes::new(config).err().unwrap().to_string();
     let default = SceneConfig::default();
-    assert!(refused(SceneConfig { size: 31, ..default }).contains("size"));
-    assert!(refused(SceneConfig { objects: [3, 2], ..default }).contains("objects"));
-    assert!(refused(SceneConfig { poster: f64::NAN, ..default }).contains("poster"));
-    assert!(refused(SceneConfig { noise: 1.0, ..default }).contains("noise"));
+    assert!(
+        refused(SceneConfig {
+            size: 31,
+            ..default
+        })
+        .contains("size")
+    );
+    assert!(
+        refused(SceneConfig {
+            objects: [3, 2],
+            ..default
+        })
+        .contains("objects")
+    );
+    assert!(
+        refused(SceneConfig {
+            poster: f64::NAN,
+            ..default
+        })
+        .contains("poster")
+    );
+    assert!(
+        refused(SceneConfig {
+            noise: 1.0,
+            ..default
+        })
+        .contains("noise")
+    );
 }

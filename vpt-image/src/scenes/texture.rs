@@ -37,7 +37,10 @@ impl Texture {
         let mut generator = generator(0, Purpose::Texture, number, 0);
         let mut colour = || {
             let hue = generator.random_range(0.0..std::f32::consts::TAU);
-            let (strength, light) = (generator.random_range(0.0..0.3), generator.random_range(0.15..0.8));
+            let (strength, light) = (
+                generator.random_range(0.0..0.3),
+                generator.random_range(0.15..0.8),
+            );
             let channel = |shift: f32| light * (1.0 + strength * 3.0 * (hue + shift).cos());
             let third = std::f32::consts::TAU / 3.0;
             Vector([0.0, third, 2.0 * third].map(|shift| channel(shift).clamp(0.02, 1.0)))
@@ -52,7 +55,7 @@ impl Texture {
             _ => Pattern::Digits([0; 4].map(|_| Digits::of_split(split, generator.random()))),
         };
         let frequency: f32 = match pattern {
-            Pattern::Digits(_) => generator.random_range(1.5..4.0),
+            Pattern::Digits(_) => generator.random_range(1.0..2.5),
             _ => generator.random_range(2.0..8.0),
         };
         let turn = match pattern {

@@ -148,8 +148,21 @@ impl World {
         }
     }
 
-    /// What the ray from the eye along `along` meets first.
-    pub(super) fn look(&self, along: Vector) -> Hit<'_> {
+    /// The bodies, with the number of each, that rays between two rows of directions can meet: for
+    /// `low` and `high` the ray is somewhere along `forward + low..high · up`, to either side.
+    pub(super) fn between(&self, low: f32, high: f32) -> Vec<(usize, &Body)> {
+        // Above this plane through the eye, or below it, by more than its radius.
+        let above = |height: f32, body: &Body| {
+            let normal = (self.up - self.forward * height) * (1.0 / (1.0 + height * height).sqrt());
+            (body.middle - self.eye).dot(normal)
+        };
+        let met = |body: &Body| above(low, body) > -body.radius && above(high, body) < body.radius;
+        let bodies = (2..).zip(&self.bodies);
+        bodies.filter(|(_, body)| met(body)).collect()
+    }
+
+    /// What the ray from the eye along `along` meets first, of floor, wall and `bodies`.
+    pub(super) fn look<'a>(&'a self, along: Vector, bodies: &[(usize, &'a Body)]) -> Hit<'a> {
         let mut hit = self.wall.hit(self.eye, along);
         let [_, height, _] = self.eye.0;
         let down = -along.0[1];
@@ -165,15 +178,18 @@ impl World {
                 thing: 0,
             };
         }
-        for (body, thing) in self.bodies.iter().zip(2..) {
-            if let Some(entry) = body.entry(self.eye, along).filter(|e| e.distance < hit.distance) {
+        for (thing, body) in bodies {
+            if let Some(entry) = body
+                .entry(self.eye, along)
+                .filter(|e| e.distance < hit.distance)
+            {
                 hit = Hit {
                     distance: entry.distance,
                     normal: entry.normal,
                     surface: entry.surface,
                     class: body.class,
                     texture: &body.texture,
-                    thing,
+                    thing: *thing,
                 };
             }
         }
@@ -183,7 +199,9 @@ impl World {
     /// Whether a body stands between a point and the light.
     pub(super) fn shadowed(&self, point: Vector) -> bool {
         let light = self.light.towards;
-        self.bodies.iter().any(|body| body.entry(point, light).is_some())
+        self.bodies
+            .iter()
+            .any(|body| body.entry(point, light).is_some())
     }
 }
 
@@ -198,7 +216,9 @@ impl Body {
         }
         let (sin, cos) = self.turn;
         let back = (-sin, cos);
-        let entry = self.solid.entry((origin - self.place).turned(back), along.turned(back))?;
+        let entry = self
+            .solid
+            .entry((origin - self.place).turned(back), along.turned(back))?;
         Some(Entry {
             normal: entry.normal.turned(self.turn),
             ..entry
@@ -237,10 +257,7 @@ impl Wall {
             inside(across - poster.left) && inside(up - poster.bottom)
         };
         let (surface, texture) = match self.poster.as_ref().filter(on) {
-            Some(poster) => (
-                (across - poster.left, up - poster.bottom),
-                &poster.texture,
-            ),
+            Some(poster) => ((across - poster.left, up - poster.bottom), &poster.texture),
             None => ((across, up), &self.texture),
         };
         Hit {

@@ -92,9 +92,7 @@ impl SetError {
     }
 
     /// For `map_err` on what a file should hold.
-    pub(super) fn content(
-        path: impl Into<PathBuf>,
-    ) -> impl FnOnce(String) -> Self {
+    pub(super) fn content(path: impl Into<PathBuf>) -> impl FnOnce(String) -> Self {
         let path = path.into();
         move |message| Self::Content { path, message }
     }

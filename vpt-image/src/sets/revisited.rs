@@ -155,7 +155,9 @@ impl Revisited {
     }
 
     fn read(&self, name: &str) -> Result<RgbImage, SetError> {
-        Ok(read_rgb(&self.folder.join("jpg").join(format!("{name}.jpg")))?)
+        Ok(read_rgb(
+            &self.folder.join("jpg").join(format!("{name}.jpg")),
+        )?)
     }
 }
 

@@ -106,7 +106,12 @@ fn operations_are_pillows_to_the_bit() {
     for operation in &golden_file.operations {
         let found = operation.apply(&source());
         let expected = read_rgb(&golden(&operation.file)).unwrap();
-        assert_eq!(found.dimensions(), expected.dimensions(), "{}", operation.file);
+        assert_eq!(
+            found.dimensions(),
+            expected.dimensions(),
+            "{}",
+            operation.file
+        );
         let pairs = found.as_raw().iter().zip(expected.as_raw());
         let wrong = pairs.filter(|(a, b)| a != b).count();
         assert_eq!(wrong, 0, "{}: values that differ", operation.file);
@@ -174,10 +179,18 @@ fn jpegs_are_read_as_by_pillow() {
 fn depth_keeps_sixteen_bits() {
     let depth = read_depth(&golden("depth16.png"), 1000.0).unwrap();
     let golden_file: Golden = golden_json("images.json");
-    let expected: Vec<f32> = golden_file.depth16.concat().into_iter().map(f32::from).collect();
+    let expected: Vec<f32> = golden_file
+        .depth16
+        .concat()
+        .into_iter()
+        .map(f32::from)
+        .collect();
     assert_eq!((depth.height(), depth.width()), (5, 7));
     for (found, expected) in depth.values().iter().zip(expected) {
-        assert!((found * 1000.0 - expected).abs() < 0.01, "{found} {expected}");
+        assert!(
+            (found * 1000.0 - expected).abs() < 0.01,
+            "{found} {expected}"
+        );
     }
 }
 
@@ -196,9 +209,17 @@ fn files_that_hold_something_else_are_refused_by_name() {
         assert!(error.contains(name) && !error.contains('\n'), "{error:?}");
     }
     let error = read_labels(&golden("source.png")).unwrap_err().to_string();
-    assert!(error.contains("8-bit labels") && error.contains("Rgb8"), "{error}");
-    let error = read_depth(&golden("jpeg-grey.jpg"), 1.0).unwrap_err().to_string();
-    assert!(error.contains("16-bit depth") && error.contains("L8"), "{error}");
+    assert!(
+        error.contains("8-bit labels") && error.contains("Rgb8"),
+        "{error}"
+    );
+    let error = read_depth(&golden("jpeg-grey.jpg"), 1.0)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("16-bit depth") && error.contains("L8"),
+        "{error}"
+    );
     // A kind that the name does not say.
     std::fs::write(path("png.JPEG"), encode_png(&source()).unwrap()).unwrap();
     assert_eq!(read_rgb(&path("png.JPEG")).unwrap(), source());
@@ -209,7 +230,11 @@ fn views_depend_on_their_turn_alone() {
     let image = source();
     let mut crops = MultiCrop::default();
     crops.locals = 3;
-    (crops.globals[0].size, crops.globals[1].size, crops.local.size) = (32, 32, 16);
+    (
+        crops.globals[0].size,
+        crops.globals[1].size,
+        crops.local.size,
+    ) = (32, 32, 16);
     crops.check().unwrap();
     let visit = |epoch, index| Visit {
         seed: 9,
@@ -232,7 +257,11 @@ fn views_depend_on_their_turn_alone() {
 #[test]
 fn draws_follow_the_recipe() {
     let mut crops = MultiCrop::default();
-    (crops.globals[0].size, crops.globals[1].size, crops.local.size) = (4, 4, 4);
+    (
+        crops.globals[0].size,
+        crops.globals[1].size,
+        crops.local.size,
+    ) = (4, 4, 4);
     let image = RgbImage::new(60, 60);
     let turns = 400;
     let mut draws: [Vec<ViewDraw>; 3] = Default::default();
@@ -280,9 +309,15 @@ fn draws_follow_the_recipe() {
             }
         }
     }
-    let first = draws.concat().into_iter().filter_map(|draw| draw.colours.first().copied());
+    let first = draws
+        .concat()
+        .into_iter()
+        .filter_map(|draw| draw.colours.first().copied());
     let hue_first = first.filter(|a| matches!(a, Adjustment::Hue(_))).count();
-    assert!((500..=800).contains(&hue_first), "{hue_first} of about 2560 / 4");
+    assert!(
+        (500..=800).contains(&hue_first),
+        "{hue_first} of about 2560 / 4"
+    );
 }
 
 #[test]
@@ -308,7 +343,10 @@ fn settings_out_of_range_are_named() {
     };
     for (error, key) in [
         (with(&|c| c.globals[1].blur = 1.5), "globals[1].blur = 1.5"),
-        (with(&|c| c.local.scale = [0.5, 0.4]), "local.scale = [0.5, 0.4]"),
+        (
+            with(&|c| c.local.scale = [0.5, 0.4]),
+            "local.scale = [0.5, 0.4]",
+        ),
         (with(&|c| c.local.size = 0), "local.size"),
         (with(&|c| c.jitter.hue = 0.6), "jitter.hue"),
         (with(&|c| c.flip = f64::NAN), "flip"),

@@ -21,7 +21,10 @@ fn golden() -> Golden {
 }
 
 fn near(found: f64, expected: f64) {
-    assert!((found - expected).abs() < 1e-5 * expected.abs().max(1.0), "{found} for {expected}");
+    assert!(
+        (found - expected).abs() < 1e-5 * expected.abs().max(1.0),
+        "{found} for {expected}"
+    );
 }
 
 fn grid<T: Copy>(rows: &[Vec<T>]) -> Grid<T> {
@@ -130,8 +133,14 @@ fn depth() {
     }
     let loss = golden.silog_loss;
     let (predicted, truth): (DepthMap, DepthMap) = (grid(&loss.predicted), grid(&loss.truth));
-    near(silog_loss(&predicted, &truth, 10.0, false).unwrap(), loss.loss);
-    near(silog_loss(&predicted, &truth, 10.0, true).unwrap(), loss.warm_up);
+    near(
+        silog_loss(&predicted, &truth, 10.0, false).unwrap(),
+        loss.loss,
+    );
+    near(
+        silog_loss(&predicted, &truth, 10.0, true).unwrap(),
+        loss.warm_up,
+    );
 }
 
 #[derive(Deserialize)]

@@ -102,7 +102,10 @@ fn ade20k() {
     put(&first, grey(2, 1, &[0, 150]));
     let scheme = LabelScheme::default();
     let error = Ade20k::open(root.path(), "training", scheme).unwrap_err();
-    assert!(error.to_string().contains("ADE_train_00000002.png"), "{error}");
+    assert!(
+        error.to_string().contains("ADE_train_00000002.png"),
+        "{error}"
+    );
 
     let second = at("annotations/training/ADE_train_00000002.png");
     put(&second, grey(3, 2, &[1, 2, 3, 0, 255, 7]));
@@ -116,13 +119,24 @@ fn ade20k() {
     let error = set.load(1).unwrap_err();
     assert!(error.is_of_one_sample());
     let error = error.to_string();
-    assert!(error.contains("00000002.png: label 151 at row 1, column 2"), "{error}");
+    assert!(
+        error.contains("00000002.png: label 151 at row 1, column 2"),
+        "{error}"
+    );
     assert!(error.contains("up to 150"), "{error}");
     put(&second, grey(2, 2, &[1; 4]));
     let error = set.load(1).unwrap_err().to_string();
-    assert!(error.contains("2 x 2") && error.contains("2 x 3"), "{error}");
+    assert!(
+        error.contains("2 x 2") && error.contains("2 x 3"),
+        "{error}"
+    );
     put(&second, rgb(3, 2));
-    assert!(set.load(1).unwrap_err().to_string().contains("8-bit labels"));
+    assert!(
+        set.load(1)
+            .unwrap_err()
+            .to_string()
+            .contains("8-bit labels")
+    );
 
     fs::create_dir_all(at("images/validation")).unwrap();
     let error = Ade20k::open(root.path(), "validation", scheme).unwrap_err();
@@ -134,7 +148,10 @@ fn nyu_lists() {
     let root = tempfile::tempdir().unwrap();
     let at = |name: &str| root.path().join(name);
     put(&at("kitchen/rgb_1.png"), rgb(7, 5));
-    put(&at("kitchen/depth_1.png"), fs::read(golden("depth16.png")).unwrap());
+    put(
+        &at("kitchen/depth_1.png"),
+        fs::read(golden("depth16.png")).unwrap(),
+    );
     let list = at("nyu_test.txt");
     let line = "kitchen/rgb_1.png kitchen/depth_1.png 518.8579\n";
     put(&list, format!("{line}/{line}"));
@@ -147,9 +164,15 @@ fn nyu_lists() {
     }
     put(&at("kitchen/rgb_1.png"), rgb(5, 7));
     let error = set.load(0).unwrap_err().to_string();
-    assert!(error.contains("depth_1.png") && error.contains("7 x 5"), "{error}");
+    assert!(
+        error.contains("depth_1.png") && error.contains("7 x 5"),
+        "{error}"
+    );
     for (text, message) in [
-        (format!("{line}a b"), "nyu_test.txt:2: expected RGB DEPTH FOCAL, found 2 fields"),
+        (
+            format!("{line}a b"),
+            "nyu_test.txt:2: expected RGB DEPTH FOCAL, found 2 fields",
+        ),
         ("a b c".into(), "`c` is no focal length"),
         ("\n".into(), "holds no line"),
     ] {
@@ -176,9 +199,13 @@ fn nyu_in_matlabs_format() {
     assert_eq!((split.train, split.test), (expected.train, expected.test));
     let error = NyuSplit::read(&path).unwrap_err().to_string();
     assert!(error.contains("nyu.mat"), "{error}");
-    let other = NyuMat::open(&golden("splits.mat"), NyuDepth::Raw).err().unwrap();
+    let other = NyuMat::open(&golden("splits.mat"), NyuDepth::Raw)
+        .err()
+        .unwrap();
     assert!(other.to_string().contains("not MATLAB 7.3"), "{other}");
-    let missing = NyuMat::open(Path::new("none.mat"), NyuDepth::Raw).err().unwrap();
+    let missing = NyuMat::open(Path::new("none.mat"), NyuDepth::Raw)
+        .err()
+        .unwrap();
     assert!(missing.to_string().contains("none.mat"), "{missing}");
     // One reader serves all of a loader's threads.
     fn shared<T: Send + Sync>(_: T) {}
@@ -189,9 +216,15 @@ fn nyu_in_matlabs_format() {
 fn revisited_ground_truth() {
     let root = tempfile::tempdir().unwrap();
     let oxford = root.path().join("roxford5k");
-    put(&oxford.join("gnd_roxford5k.json"), fs::read(golden("gnd_roxford5k.json")).unwrap());
+    put(
+        &oxford.join("gnd_roxford5k.json"),
+        fs::read(golden("gnd_roxford5k.json")).unwrap(),
+    );
     let from_json = Revisited::open(root.path(), "roxford5k").unwrap();
-    put(&oxford.join("gnd_roxford5k.pkl"), fs::read(golden("gnd_roxford5k.pkl")).unwrap());
+    put(
+        &oxford.join("gnd_roxford5k.pkl"),
+        fs::read(golden("gnd_roxford5k.pkl")).unwrap(),
+    );
     put(
         &root.path().join("rparis6k/gnd_rparis6k.pkl"),
         fs::read(golden("gnd_rparis6k.pkl")).unwrap(),
@@ -203,7 +236,10 @@ fn revisited_ground_truth() {
         assert_eq!(serde_json::json!(set.database()), expected["imlist"]);
         let query = &set.queries()[1];
         assert_eq!(query.name, "ashmolean_000000");
-        assert_eq!(serde_json::json!(query.relevance.hard), expected["gnd"][1]["hard"]);
+        assert_eq!(
+            serde_json::json!(query.relevance.hard),
+            expected["gnd"][1]["hard"]
+        );
     }
     put(&oxford.join("jpg/oxford_002904.jpg"), rgb(6, 5));
     put(&oxford.join("jpg/ashmolean_000000.jpg"), rgb(6, 5));
@@ -216,10 +252,20 @@ fn revisited_ground_truth() {
     assert!(missing.contains("all_souls_000013.jpg"), "{missing}");
 
     put(&oxford.join("gnd_roxford5k.pkl"), "nothing pickled");
-    assert!(Revisited::open(root.path(), "roxford5k").unwrap_err().to_string().contains(".pkl"));
+    assert!(
+        Revisited::open(root.path(), "roxford5k")
+            .unwrap_err()
+            .to_string()
+            .contains(".pkl")
+    );
     fs::remove_file(oxford.join("gnd_roxford5k.pkl")).unwrap();
     let text = fs::read_to_string(oxford.join("gnd_roxford5k.json")).unwrap();
-    put(&oxford.join("gnd_roxford5k.json"), text.replace("[2]", "[3]"));
-    let error = Revisited::open(root.path(), "roxford5k").unwrap_err().to_string();
+    put(
+        &oxford.join("gnd_roxford5k.json"),
+        text.replace("[2]", "[3]"),
+    );
+    let error = Revisited::open(root.path(), "roxford5k")
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("image 3; there are 3"), "{error}");
 }
