@@ -42,7 +42,7 @@ def draw_source() -> Image.Image:
     image[5:12, 8:20] = rng.integers(0, 256, (7, 12, 3))
     image[18:24, 22:34] = rng.integers(0, 256, (6, 12, 1))
     image[0:2, 0:2], image[0:2, -2:], image[-2:, 0:2] = 0, 255, [255, 0, 0]
-    return Image.fromarray(np.clip(image.round(), 0, 255).astype(np.uint8), "RGB")
+    return Image.fromarray(np.clip(image.round(), 0, 255).astype(np.uint8))
 
 
 def operations(source: Image.Image) -> list[dict]:

@@ -102,7 +102,8 @@ impl MultiCrop {
         for (name, recipe) in recipes {
             let key = |field: &str| format!("{name}.{field}");
             let size = recipe.size;
-            AugmentError::ensure(&key("size"), size as f64, size > 0, "at least 1")?;
+            let holds = (1..=4096).contains(&size);
+            AugmentError::ensure(&key("size"), size as f64, holds, "1 to 4096")?;
             let share = |share: f64| share > 0.0 && share <= 1.0;
             AugmentError::ordered(&key("scale"), recipe.scale, share, "ordered and in (0, 1]")?;
             AugmentError::probability(&key("blur"), recipe.blur)?;

@@ -96,7 +96,7 @@ impl ImageProcessor {
             }
         }
         let size = match keys.size.filter(|_| keys.do_resize != Some(false)) {
-            Some(size) => Some(Self::size(&size)?),
+            Some(size) => Some(Self::read_size(&size)?),
             None if keys.do_resize == Some(false) => None,
             None => default.size,
         };
@@ -128,7 +128,7 @@ impl ImageProcessor {
         })
     }
 
-    fn size(size: &serde_json::Value) -> Result<Size, String> {
+    fn read_size(size: &serde_json::Value) -> Result<Size, String> {
         let read = Size::deserialize(size).ok();
         let read = read.filter(|size| size.height > 0 && size.width > 0);
         read.ok_or_else(|| format!("size = {size} is not supported; height and width are needed"))

@@ -61,7 +61,8 @@ struct Worker<T> {
 
 impl<T: Send + 'static> Loader<T> {
     /// Goes on from `state` with `threads` threads (at least one), which are at most about `ahead`
-    /// samples ahead. `make` makes a sample, from its [`Visit`] alone.
+    /// samples ahead. `make` makes a sample, from its [`Visit`] alone. A state that was saved belongs
+    /// to a set of the same length: compare its order with the set's first.
     ///
     /// # Panics
     /// If the order has no samples.
@@ -227,7 +228,7 @@ mod tests {
     }
 
     fn broken(visit: Visit) -> Result<usize, SetError> {
-        if visit.index % 3 == 0 {
+        if visit.index.is_multiple_of(3) {
             return Err(SetError::Size {
                 path: "a.png".into(),
                 found: [1, 2],

@@ -71,7 +71,7 @@ impl DepthProtocol {
             if !(true_depth > self.min && true_depth < self.max) {
                 continue;
             }
-            let depth = predicted.at(row, column).clamp(self.min, self.max);
+            let depth = self.cut(predicted.at(row, column));
             let (t, p) = (f64::from(true_depth), f64::from(depth));
             let (error, log) = (t - p, t.ln() - p.ln());
             count += 1;
@@ -98,6 +98,17 @@ impl DepthProtocol {
             silog: 100.0 * (mean.rmse_log - mean_log * mean_log).max(0.0).sqrt(),
             ..mean
         })
+    }
+
+    /// Within the range; what is not a number stays so.
+    fn cut(&self, depth: f32) -> f32 {
+        if depth < self.min {
+            self.min
+        } else if depth > self.max {
+            self.max
+        } else {
+            depth
+        }
     }
 
     fn window(

@@ -60,7 +60,7 @@ pub struct RevisitedScores {
 /// If `dim` is 0 or does not divide the features.
 pub fn rank(database: &[f32], queries: &[f32], dim: usize) -> Vec<Vec<usize>> {
     assert!(
-        dim > 0 && database.len() % dim == 0 && queries.len() % dim == 0,
+        dim > 0 && database.len().is_multiple_of(dim) && queries.len().is_multiple_of(dim),
         "features of {dim}"
     );
     let database: Vec<f32> = database.chunks_exact(dim).flat_map(normalised).collect();

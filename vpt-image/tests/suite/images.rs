@@ -228,8 +228,10 @@ fn files_that_hold_something_else_are_refused_by_name() {
 #[test]
 fn views_depend_on_their_turn_alone() {
     let image = source();
-    let mut crops = MultiCrop::default();
-    crops.locals = 3;
+    let mut crops = MultiCrop {
+        locals: 3,
+        ..MultiCrop::default()
+    };
     (
         crops.globals[0].size,
         crops.globals[1].size,
