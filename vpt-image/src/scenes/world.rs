@@ -209,9 +209,9 @@ impl Body {
     fn entry(&self, origin: Vector, along: Vector) -> Option<Entry> {
         // Most rays miss the ball around it.
         let to_middle = self.middle - origin;
-        let ahead = to_middle.dot(along);
-        let off = to_middle.dot(to_middle) - self.radius * self.radius;
-        if off > 0.0 && (ahead <= 0.0 || ahead * ahead < off * along.dot(along)) {
+        let ahead = to_middle.dot(along).max(0.0);
+        let outside = to_middle.dot(to_middle) - self.radius * self.radius;
+        if ahead * ahead < outside * along.dot(along) {
             return None;
         }
         let (sin, cos) = self.turn;
