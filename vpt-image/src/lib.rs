@@ -1,7 +1,9 @@
 //! Value-based pretraining for vision.
 //!
-//! **This crate holds no code yet.** This page says what it will hold, so that the other crates
-//! leave room for it. Nothing here has been measured.
+//! What stands so far is the host's side of it, plain arrays without a tensor library: [`images`]
+//! and how they change size, [`augment`], the views that DINO is trained on, a [`loader`] on
+//! threads, [`sets`] as they are published, [`scenes`] that are drawn with exact labels, and
+//! [`metrics`]. The rest of this page says what is to come on top; nothing of it has been measured.
 //!
 //! # Learner
 //!
@@ -38,3 +40,12 @@
 //! labelled images other than those that g_down is taken on. They are combined as
 //! g_down = α_seg g_seg + α_depth g_depth (A.8), which is `vpt_core`'s weighted feedback.
 //! Evaluation: mean IoU, RMSE, linear and nearest-neighbour classification.
+
+pub mod augment;
+pub mod images;
+pub mod loader;
+pub mod metrics;
+pub mod scenes;
+pub mod sets;
+
+mod random;

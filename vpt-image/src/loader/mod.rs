@@ -1,0 +1,7 @@
+//! Samples on threads of their own, in an order that does not depend on them.
+
+mod order;
+mod threads;
+
+pub use self::order::{Order, Visit};
+pub use self::threads::{Loader, LoaderState, Unreadable};
