@@ -5,7 +5,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use serde::de::value::Error as NameError;
 use serde::de::{DeserializeOwned, IntoDeserializer};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use vpt_text::config::Method;
 use vpt_text::decontaminate::{Candidates, Numbers, Punctuation, Within};
 
@@ -37,6 +37,7 @@ Examples:
   vpt experiment headline                                   what value feedback does, in minutes
   vpt experiment headline --seeds 5 --methods ntp,value     more seeds, fewer methods
   vpt experiment headline --set train.steps=400 --out runs/longer
+  vpt experiment configs/smollm2.toml --minutes 0           a released model, on sets that scripts/fetch-smollm2 brings
 
 Run it again with the same --out to go on after an interruption: finished runs are kept.")]
     Experiment(ExperimentArgs),
@@ -166,19 +167,21 @@ pub(crate) struct TrainArgs {
     pub(crate) layers: ConfigArgs,
 }
 
-/// The experiments there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ExperimentName {
-    /// Value feedback beside its baseline and a random direction, on the data in the repository.
+/// What an experiment's runs are like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Experiment {
+    /// The defaults: value feedback on the data in the repository.
     Headline,
+    /// The config in this file.
+    File(PathBuf),
 }
 
 /// `vpt experiment`
 #[derive(Debug, Args)]
 pub(crate) struct ExperimentArgs {
-    /// Which one.
-    #[arg(value_enum)]
-    pub(crate) name: ExperimentName,
+    /// headline, or the config that the runs share.
+    #[arg(value_name = "headline|FILE.toml", value_parser = experiment)]
+    pub(crate) name: Experiment,
     /// Seeds 0, 1, ... N - 1 of each method.
     #[arg(long, value_name = "N", default_value = "3", value_parser = at_least_one)]
     pub(crate) seeds: usize,
@@ -192,15 +195,27 @@ pub(crate) struct ExperimentArgs {
     /// Leave out runs of `random`, the control, that would end after this many minutes; 0: none.
     #[arg(long, value_name = "N", default_value = "10")]
     pub(crate) minutes: u64,
-    /// The experiment's folder.
-    #[arg(long, value_name = "DIR", default_value = "runs/headline")]
-    pub(crate) out: PathBuf,
+    /// The experiment's folder [default: runs/headline, or runs/ and the file's name].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) verbosity: VerbosityArgs,
     #[command(flatten)]
     pub(crate) backend: BackendArgs,
     #[command(flatten)]
     pub(crate) layers: ConfigArgs,
+}
+
+impl ExperimentArgs {
+    /// The experiment's folder.
+    pub(crate) fn folder(&self) -> PathBuf {
+        let name = match &self.name {
+            Experiment::Headline => None,
+            Experiment::File(file) => file.file_stem(),
+        };
+        let named = Path::new("runs").join(name.unwrap_or("headline".as_ref()));
+        self.out.clone().unwrap_or(named)
+    }
 }
 
 /// `vpt eval`
@@ -507,6 +522,14 @@ pub(crate) struct ConfigCommandArgs {
 pub(crate) struct CompletionsArgs {
     /// The shell.
     pub(crate) shell: Shell,
+}
+
+fn experiment(text: &str) -> Result<Experiment, String> {
+    match text {
+        "headline" => Ok(Experiment::Headline),
+        file if file.ends_with(".toml") => Ok(Experiment::File(file.into())),
+        _ => Err("neither 'headline' nor a TOML file".into()),
+    }
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {

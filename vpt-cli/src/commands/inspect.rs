@@ -9,9 +9,10 @@ use burn::tensor::backend::Backend;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use vpt_core::parameters;
 use vpt_text::DecoderConfig;
 use vpt_text::config::RunConfig;
-use vpt_text::decoder::{Contents, LoadNotes, StoredTensor};
+use vpt_text::decoder::{Contents, LoadNotes, StoredTensor, is_adapter};
 use vpt_text::run::{Model, RunError};
 use vpt_text::tokenizer::TokenizerError;
 
@@ -33,7 +34,9 @@ pub(crate) fn run(args: &InspectArgs) -> Result<(), Failure> {
 struct Found {
     path: PathBuf,
     architecture: DecoderConfig,
+    /// Of its files, and of the adapters on it.
     contents: Contents,
+    parameters: usize,
     notes: LoadNotes,
     tokens: usize,
     ends: Vec<End>,
@@ -57,7 +60,14 @@ impl BackendTask for Inspect<'_> {
             let text = model.tokenizer.decode_with_special(&[id])?;
             Ok(End { id, text, source })
         };
-        let contents = model.origin.contents()?;
+        let mut contents = model.origin.contents()?;
+        let parameters = parameters(&model.learner);
+        let adapters = parameters.iter().filter(|info| is_adapter(&info.path));
+        contents.tensors.extend(adapters.map(|info| StoredTensor {
+            key: info.path.clone(),
+            dtype: format!("{:?}", info.dtype),
+            shape: info.shape.clone(),
+        }));
         let config = model.learner.config();
         let named = |source, ids: &[u32]| ids.iter().map(|&id| (source, id)).collect::<Vec<_>>();
         let ends = [
@@ -73,6 +83,10 @@ impl BackendTask for Inspect<'_> {
                 .collect::<Result<_, _>>()?,
             architecture: config.clone(),
             contents,
+            parameters: parameters
+                .iter()
+                .map(|info| info.shape.iter().product::<usize>())
+                .sum(),
             tokens: model.tokenizer.vocab_size(),
             notes: model.notes,
             path: model.origin.path().to_owned(),
@@ -122,7 +136,7 @@ impl Found {
             "files": files,
             "dtypes": self.dtypes(),
             "config": self.architecture,
-            "parameters": self.architecture.parameter_count(),
+            "parameters": self.parameters,
             "stored_head": self.stored_head(),
             "ignored": self.notes.ignored,
             "tokenizer_size": self.tokens,
@@ -193,10 +207,7 @@ impl Found {
             self.tokens,
             ends.join(", ")
         ));
-        lines.push(format!(
-            "{} parameters, all finite",
-            config.parameter_count()
-        ));
+        lines.push(format!("{} parameters, all finite", self.parameters));
         lines.join("\n")
     }
 }

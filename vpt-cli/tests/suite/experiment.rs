@@ -7,12 +7,10 @@ use std::fs;
 use std::path::Path;
 use std::time::SystemTime;
 
-const TWO_SEEDS: [&str; 8] = [
+const TWO_SEEDS: [&str; 6] = [
     "experiment",
-    "headline",
-    "--quiet",
-    "--config",
     "tiny.toml",
+    "--quiet",
     "--seeds",
     "2",
     "--out",
@@ -147,7 +145,7 @@ fn it_is_its_runs_and_a_report_and_is_made_once() {
     place.stdout(&two_seeds("e", &["--methods", "ntp"]));
     assert_eq!(place.summary("e")["methods"].as_array().unwrap().len(), 1);
     let mut more = two_seeds("e", &[]);
-    more[6] = "3";
+    more[4] = "3";
     place.stdout(&more);
     let after = place.written("e/runs");
     assert!(written.iter().all(|(file, time)| after[file] == *time));
@@ -265,6 +263,20 @@ fn it_is_refused_before_anything_is_written() {
     }
     let line = place.refused(2, &["experiment", "headlin", "--out", "e"]);
     assert!(line.contains("'headline'"), "{line}");
+    fs::write(place.path("mine.toml"), "seed = 1").unwrap();
+    let twice = [
+        "experiment",
+        "mine.toml",
+        "--config",
+        "other.toml",
+        "--out",
+        "e",
+    ];
+    let line = place.refused(2, &twice);
+    assert!(
+        line.contains("other.toml") && line.contains("mine.toml"),
+        "{line}"
+    );
     assert!(!place.path("e").exists());
 }
 

@@ -120,7 +120,12 @@ fn changed_data_are_refused_by_their_key() {
         ("model/tokenizer.json", "tokenizer.json"),
     ] {
         let before = place.read(file);
-        place.write(file, &format!("{before}\n"));
+        // A corpus is known by its tokens, which a blank line does not change.
+        let more = match named {
+            "data.corpus" => before.lines().next().unwrap(),
+            _ => "",
+        };
+        place.write(file, &format!("{before}{more}\n"));
         let line = place.refused(1, &["train", "--resume", "part"]);
         assert_eq!(
             line,

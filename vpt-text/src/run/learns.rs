@@ -44,6 +44,8 @@ pub(super) fn loaded<I: Backend>(
     }
 }
 
+pub(super) const SUBSET: &str = "value.subset";
+
 /// What learns, and S within it.
 pub(super) struct Learning {
     pub(super) trainable: ParamSubset,
@@ -62,27 +64,15 @@ impl Learning {
             TrainableSpec::Last(blocks) => SubsetSpec::Last(blocks),
             TrainableSpec::Adapters => SubsetSpec::Adapters,
         };
-        let blocks = learner.config().num_hidden_layers;
-        for (key, spec) in [
-            ("train.parameters", trainable),
-            ("value.subset", config.value.subset),
-        ] {
-            if let SubsetSpec::Last(last) = spec
-                && last > blocks
-            {
-                let message = format!("last:{last} of a model with {blocks} blocks");
-                return Err(RunError::Unfit { key, message });
-            }
-        }
-        let trainable = chosen(trainable, &learner);
-        let subset = chosen(config.value.subset, &learner).intersection(&trainable);
+        let trainable = chosen("train.parameters", trainable, &learner)?;
+        let subset = chosen(SUBSET, config.value.subset, &learner)?.intersection(&trainable);
         if subset.is_empty() {
             return Err(RunError::Unfit {
-                key: "value.subset",
+                key: SUBSET,
                 message: "nothing in it learns".into(),
             });
         }
-        let head = chosen(SubsetSpec::Head, &learner);
+        let head = chosen(SUBSET, SubsetSpec::Head, &learner)?;
         let learner = match head.intersection(&trainable).is_empty() {
             true => learner.with_fixed_head(),
             false => learner,
@@ -91,21 +81,34 @@ impl Learning {
     }
 }
 
-/// The parameters that `spec` means.
-pub(super) fn chosen<I: Backend>(spec: SubsetSpec, learner: &Decoder<I>) -> ParamSubset {
+/// The parameters that `spec`, the value of `key`, means.
+///
+/// # Errors
+/// More blocks than there are.
+pub(super) fn chosen<I: Backend>(
+    key: &'static str,
+    spec: SubsetSpec,
+    learner: &Decoder<I>,
+) -> Result<ParamSubset, RunError> {
     let model = learner.config();
+    let blocks = model.num_hidden_layers;
+    if let SubsetSpec::Last(last) = spec
+        && last > blocks
+    {
+        let message = format!("last:{last} of a model with {blocks} blocks");
+        return Err(RunError::Unfit { key, message });
+    }
     let head = if model.tie_word_embeddings {
         "embed_tokens"
     } else {
         "lm_head"
     };
-    ParamSubset::matching(learner, |path| match spec {
+    Ok(ParamSubset::matching(learner, |path| match spec {
         SubsetSpec::All | SubsetSpec::Trainable => true,
         SubsetSpec::Head => path.starts_with(head),
         SubsetSpec::Adapters => is_adapter(path),
-        SubsetSpec::Last(blocks) => {
-            let from = model.num_hidden_layers - blocks;
-            path == "norm.weight" || layer_index(path).is_some_and(|layer| layer >= from)
+        SubsetSpec::Last(last) => {
+            path == "norm.weight" || layer_index(path).is_some_and(|layer| layer >= blocks - last)
         }
-    })
+    }))
 }

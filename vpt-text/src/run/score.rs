@@ -2,7 +2,7 @@
 
 use super::RunError;
 use super::assemble::{Reader, check_value};
-use super::learns::chosen;
+use super::learns::{SUBSET, chosen};
 use super::places::locate;
 use super::standalone::{Model, open_learner};
 use crate::config::RunConfig;
@@ -110,7 +110,7 @@ fn values<B: Backend>(
         }
         None => set.documents().to_vec(),
     };
-    let subset = chosen(config.value.subset, learner);
+    let subset = chosen(SUBSET, config.value.subset, learner)?;
     let gradient = feedback_gradient(learner, &subset, &labelled, config.value.feedback_batch)?;
     let how = Valuation {
         top_k: config.designer.top_k,

@@ -83,7 +83,7 @@ fn arm(args: &ExperimentArgs, method: Method, seed: usize) -> Result<Arm, Failur
             "data.test: names no file, and an experiment compares methods on it".into(),
         ));
     }
-    let folder = args.out.join("runs").join(&name);
+    let folder = args.folder().join("runs").join(&name);
     let state = state(&folder);
     if state != State::Fresh {
         let kept = Config::read(&folder.join("config.toml"))
