@@ -115,8 +115,8 @@ pub(crate) struct ConfigArgs {
     /// Set one key, as `designer.alpha_max=0.3`; may be repeated.
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
-    /// The model to start from: a folder, a GGUF file, owner/name[@revision] on the Hub, or builtin:NAME
-    /// (sets model.path).
+    /// The model to start from: a folder, a GGUF file, owner/name or owner/name@revision on the Hub, or
+    /// builtin:NAME (sets model.path).
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<String>,
     /// LoRA adapters to put on it: a folder in PEFT's layout, or a run folder (sets model.adapter).
