@@ -28,6 +28,7 @@ mod feedback;
 mod grad_vector;
 #[cfg(feature = "hub")]
 pub mod hub;
+pub mod kernels;
 mod meta;
 mod moments;
 mod parameters;
