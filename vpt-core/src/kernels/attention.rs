@@ -1,6 +1,7 @@
 //! Softmax attention with grouped heads, causal inside documents or without a mask.
 
-use super::{fused, narrow, primitive, takes, widen, wrapped};
+use super::{fused, primitive, takes, wrapped};
+use crate::layers::{narrow, widen};
 use burn::tensor::{DType, FloatDType, Int, Tensor, backend::Backend};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ const MASKED: f64 = -1e30;
 
 /// What attention depends on beside its inputs.
 #[derive(Clone, Debug)]
+#[cfg_attr(not(feature = "flex"), allow(dead_code))]
 pub(super) struct Attention {
     pub(super) heads: usize,
     pub(super) kv_heads: usize,
@@ -22,6 +24,7 @@ pub(super) struct Attention {
 /// Which keys each query sees, on the host: those of its own document that are not after it, where
 /// queries are the last of the keys.
 #[derive(Clone, Debug)]
+#[cfg_attr(not(feature = "flex"), allow(dead_code))]
 pub(super) struct Visible {
     /// Of each key a number that its document alone has, `[batch, seen]`.
     pub(super) documents: Arc<Vec<u32>>,
@@ -139,7 +142,11 @@ pub fn attention<B: Backend>(
     assert_eq!(k.dims(), v.dims(), "attention: keys and values");
     assert_eq!(batch, k.dims()[0], "attention: the batch");
     assert_eq!(heads % kv_heads, 0, "attention: the groups of heads");
-    assert_eq!(all * kv_heads, shared * heads, "attention: the heads' width");
+    assert_eq!(
+        all * kv_heads,
+        shared * heads,
+        "attention: the heads' width"
+    );
     let width = all / heads;
     let visible = match &mask.0 {
         Kind::Open => None,
@@ -173,10 +180,7 @@ pub(super) fn composed<B: Backend>(
     // Key/value heads come first, so that the mask is one row that all of them share, and the
     // query heads of one group are stacked as more rows against their keys: nothing is
     // repeated (burn's `repeat_dim` has a wrong gradient, and copies).
-    let split = |x: Tensor<B, 3>| {
-        x.reshape([batch, seen, kv, width])
-            .permute([2, 0, 1, 3])
-    };
+    let split = |x: Tensor<B, 3>| x.reshape([batch, seen, kv, width]).permute([2, 0, 1, 3]);
     let (k, v) = (split(k), split(v));
     let q = q
         .mul_scalar((width as f64).powf(-0.5))

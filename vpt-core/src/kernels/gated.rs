@@ -1,6 +1,7 @@
 //! The gate of SwiGLU.
 
 use super::{fused, primitive, wrapped};
+use crate::layers::silu;
 use burn::tensor::{Tensor, backend::Backend};
 
 /// silu(gate) · up.
@@ -29,26 +30,17 @@ pub(super) fn composed<B: Backend, const D: usize>(
     silu(gate) * up
 }
 
-/// x·σ(x).
-///
-/// e⁻ˣ would overflow for very negative x: the value would still be right (x/∞ = 0) but its
-/// gradient would be 0·∞. Below −80 the factor is 2e-35 either way. The reciprocal has a cheaper
-/// backward pass than the quotient.
-pub fn silu<B: Backend, const D: usize>(x: Tensor<B, D>) -> Tensor<B, D> {
-    let denominator = x.clone().clamp_min(-80.0).neg().exp().add_scalar(1.0);
-    x * denominator.recip()
-}
-
 #[cfg(all(test, feature = "flex"))]
 mod tests {
-    use super::{silu, swiglu};
+    use super::swiglu;
+    use crate::layers::silu;
     use burn::backend::{Autodiff, Flex};
     use burn::tensor::Tensor;
 
     type Taped = Tensor<Autodiff<Flex>, 1>;
 
     #[test]
-    fn silu_and_its_gradient_stay_finite() {
+    fn the_gate_and_its_gradient_stay_finite() {
         // σ(x)·(1 + x·(1 − σ(x))) in f64.
         let expected = [0.0, 0.0, 0.0, 0.0, 0.072_329_5, 0.5, 1.090_784_2, 1.0];
         let at = [-1e4, -200.0, -89.0, -50.0, -1.0, 0.0, 2.0, 300.0];

@@ -8,12 +8,12 @@
 //! | file | holds |
 //! |---|---|
 //! | `norm` | [`rms_norm`] |
-//! | `gated` | [`swiglu`], [`silu`] |
+//! | `gated` | [`swiglu`] |
 //! | `rotation` | [`Rotation`], rotary positions |
 //! | `attention` | [`attention`] and the [`AttentionMask`] that all blocks share |
 //! | `linear` | [`linear`], a product with a weight as checkpoints store it |
+//! | `softmax` | [`softmax`] of logits that are on no tape, with their log Σ exp |
 //! | `optimiser` | AdamW's update |
-//! | `precision` | [`widen`] and [`narrow`] for 16-bit floats |
 
 mod attention;
 #[cfg(feature = "flex")]
@@ -22,17 +22,17 @@ mod gated;
 mod linear;
 mod norm;
 mod optimiser;
-mod precision;
 mod rotation;
+mod softmax;
 #[cfg(all(test, feature = "flex"))]
 mod tests;
 
 pub use attention::{AttentionMask, attention};
-pub use gated::{silu, swiglu};
+pub use gated::swiglu;
 pub use linear::linear;
 pub use norm::rms_norm;
-pub use precision::{narrow, widen};
 pub use rotation::Rotation;
+pub use softmax::softmax;
 
 pub(crate) use optimiser::{AdamWUpdate, adamw};
 

@@ -1,10 +1,12 @@
 //! The root-mean-square norm.
 
-use super::{fused, narrow, primitive, widen, wrapped};
+use super::{fused, primitive, wrapped};
+use crate::layers::{narrow, widen};
 use burn::tensor::{Tensor, backend::Backend};
 
 /// What the norm depends on beside its inputs.
 #[derive(Clone, Debug)]
+#[cfg_attr(not(feature = "flex"), allow(dead_code))]
 pub(super) struct RmsNorm {
     pub(super) eps: f64,
 }

@@ -1,11 +1,13 @@
 //! AdamW's update of one parameter.
 
+#[cfg(feature = "flex")]
 use super::{primitive, wrapped};
 use burn::tensor::{Tensor, backend::Backend};
 
 /// The numbers of one update, as f32: m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g²,
 /// θ ← kept·θ − rate·(m/c₁) / (√(v/c₂) + ε).
 #[derive(Clone, Debug)]
+#[cfg_attr(not(feature = "flex"), allow(dead_code))]
 pub(crate) struct AdamWUpdate {
     /// β₁, β₂.
     pub(crate) betas: [f32; 2],

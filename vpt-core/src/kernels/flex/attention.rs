@@ -6,7 +6,8 @@
 //!
 //! A block's matrix products are flex's; keys that no query of a block can see are left out.
 
-use super::lanes::{exp, max, simd, sum2};
+use super::lanes::{exp, simd, sum2};
+use super::softmax::normalise;
 use super::{Elements, Fused, tensor};
 use crate::kernels::Attention;
 use burn::backend::Flex;
@@ -43,7 +44,9 @@ impl Fused<3> for Attention {
 
     fn forward(&self, inputs: [FlexTensor; 3]) -> (FlexTensor, Self::Kept) {
         let sizes = self.sizes(&inputs);
-        let Sizes { seq, heads, width, .. } = sizes;
+        let Sizes {
+            seq, heads, width, ..
+        } = sizes;
         let [q, k, v] = &inputs;
         let found: Vec<_> = (0..sizes.batch * heads)
             .into_par_iter()
@@ -79,7 +82,14 @@ impl Fused<3> for Attention {
         [by_q, by_k, by_v]: [bool; 3],
     ) -> [Option<FlexTensor>; 3] {
         let sizes = self.sizes(&[q.clone(), k.clone(), v.clone()]);
-        let Sizes { seq, seen, heads, kv_heads, width, .. } = sizes;
+        let Sizes {
+            seq,
+            seen,
+            heads,
+            kv_heads,
+            width,
+            ..
+        } = sizes;
         let group = heads / kv_heads;
         let (mut for_q, mut for_k, mut for_v) = (vec![], vec![], vec![]);
         // One task a key/value head: its queries' shares of ∂K and ∂V are added in one order.
@@ -120,8 +130,14 @@ impl Fused<3> for Attention {
                         by_q[block.queries.start * width..block.queries.end * width]
                             .copy_from_slice(product(&slopes, &k).storage());
                         let keys = block.keys.start * width..block.keys.end * width;
-                        add(&mut by_k[keys.clone()], &product(&slopes.transpose(0, 1), &q));
-                        add(&mut by_v[keys], &product(&weights.transpose(0, 1), &gradient));
+                        add(
+                            &mut by_k[keys.clone()],
+                            &product(&slopes.transpose(0, 1), &q),
+                        );
+                        add(
+                            &mut by_v[keys],
+                            &product(&weights.transpose(0, 1), &gradient),
+                        );
                     }
                 }
                 (by_q, by_k, by_v)
@@ -187,16 +203,7 @@ impl Attention {
         let keys = block.keys.len();
         for (index, (scores, lse)) in scores.chunks_exact_mut(keys).zip(lse).enumerate() {
             self.mask(scores, row, block.queries.start + index, block, sizes);
-            let top = max(scores);
-            for score in scores.iter_mut() {
-                *score = exp(*score - top);
-            }
-            let total = sum2(scores, scores, |a, _| a);
-            let share = 1.0 / total;
-            for score in scores.iter_mut() {
-                *score *= share;
-            }
-            *lse = top + total.ln();
+            *lse = normalise(scores);
         }
     }
 
@@ -239,7 +246,11 @@ impl Attention {
         let own = keys[last];
         let (before, after) = scores.split_at_mut(last + 1);
         for (score, key) in before.iter_mut().zip(keys) {
-            *score = if *key == own { *score * self.scale } else { MASKED };
+            *score = if *key == own {
+                *score * self.scale
+            } else {
+                MASKED
+            };
         }
         after.fill(MASKED);
     }
@@ -266,7 +277,10 @@ impl Sizes {
 
 fn view(x: &FlexTensor, row: usize, length: usize, head: usize, width: usize) -> FlexTensor {
     let part = x.narrow(0, row, 1).narrow(2, head * width, width);
-    let (strides, start) = (part.layout().strides()[1..].to_vec(), part.layout().start_offset());
+    let (strides, start) = (
+        part.layout().strides()[1..].to_vec(),
+        part.layout().start_offset(),
+    );
     part.with_layout(Layout::new([length, width].into(), strides, start))
 }
 

@@ -65,7 +65,11 @@ pub(super) fn max(a: &[f32]) -> f32 {
     let (heads, tail) = a.as_chunks::<LANES>();
     for a in heads {
         for lane in 0..LANES {
-            top[lane] = if a[lane] > top[lane] { a[lane] } else { top[lane] };
+            top[lane] = if a[lane] > top[lane] {
+                a[lane]
+            } else {
+                top[lane]
+            };
         }
     }
     for (lane, a) in tail.iter().enumerate() {

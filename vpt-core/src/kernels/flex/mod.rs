@@ -9,9 +9,11 @@ mod lanes;
 mod linear;
 mod rms_norm;
 mod rotate;
+mod softmax;
 mod swiglu;
 
 pub(super) use adamw::adamw;
+pub(super) use softmax::softmax;
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
@@ -86,12 +88,7 @@ fn taped<O: Fused<N>, const N: usize>(op: O, inputs: [Taped; N]) -> Taped {
     impl<O: Fused<N>, const N: usize> Backward<Flex, N> for Step<O> {
         type State = O::Kept;
 
-        fn backward(
-            self,
-            ops: Ops<O::Kept, N>,
-            grads: &mut Gradients,
-            _: &mut Checkpointer,
-        ) {
+        fn backward(self, ops: Ops<O::Kept, N>, grads: &mut Gradients, _: &mut Checkpointer) {
             let gradient = grads.consume::<Flex>(&ops.node);
             let wanted = std::array::from_fn(|i| ops.parents[i].is_some());
             let found = self.0.backward(ops.state, gradient, wanted);
