@@ -94,6 +94,11 @@ impl<I: Backend> AdamW<I> {
         }
     }
 
+    /// This weight decay from now on.
+    pub fn set_weight_decay(&mut self, weight_decay: f64) {
+        self.matrices.decay = weight_decay as f32;
+    }
+
     /// One update of `module` at rate `lr`.
     pub fn step<M: Module<I>>(&mut self, lr: f64, module: M, gradient: &UpdateGradient<I>) -> M {
         struct Step<'a, I: Backend> {

@@ -2,6 +2,7 @@
 
 use crate::decoder::widen;
 use burn::tensor::{DType, Int, Tensor, TensorData, backend::Backend};
+use vpt_core::kernels::softmax;
 
 /// Logits held at a time: what every pass is given as `chunk` outside of tests.
 pub(super) const CHUNK_LOGITS: usize = 1 << 22;
@@ -144,8 +145,7 @@ pub(super) fn pass<B: Backend>(
             top.push(logits.clone().gather(1, best.clone()));
             ids.push(best);
         }
-        let sum = log_sum_exp(&logits);
-        let p = (logits - sum.clone()).exp();
+        let (p, sum) = softmax(logits);
         expected.push(p.clone().matmul(head.clone()));
         if let (Some(sum), Some(weights)) = (head_gradient.take(), weights) {
             let weights = weights.clone().narrow(0, start, length);
