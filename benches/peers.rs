@@ -7,7 +7,8 @@
 //!
 //! Both have the same shapes, weights and batch (two documents a row, two thirds of the tokens
 //! asked about), and take steps in turn, so that whatever else the machine does hits them alike.
-//! Reported are medians and quartiles of wall time and of processor time, the median ratio within a
+//! RAYON_NUM_THREADS=1 holds both to one thread, where a busy machine distorts least: PyTorch's
+//! threads wait for each other in a loop. Reported are medians and quartiles of wall time and of processor time, the median ratio within a
 //! round, and both first losses, which must agree. Names after `--` choose settings; `--compile`
 //! puts PyTorch's step through torch.compile; without PYTHON only our own step is timed.
 
@@ -93,7 +94,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (flags, names): (Vec<_>, Vec<_>) = arguments.iter().partition(|a| a.starts_with("--"));
     let compile = flags.iter().any(|flag| *flag == "--compile");
-    let threads = std::thread::available_parallelism()?.get();
+    let threads = rayon::current_num_threads();
     println!("{threads} threads, {ROUNDS} rounds; seconds: median (quartiles)\n");
     println!(
         "{:<13} {:<8} {:>22} {:>22}   loss",
