@@ -13,7 +13,7 @@
 //! | §3.2, "a restricted subset of learner parameters" | [`ParamSubset`] |
 //! | eq. 12 (g_down), A.8 (weighted evaluators), Table 4 (random) | [`Evaluator`], [`Feedback`] |
 //! | eq. 11, 13, 14, 16–18, 20 (V and what it promises), A.6 (probe) | [`value`] |
-//! | eq. 15 (∇_φ V) | [`MetaGradient`]: [`Nested`], [`CentralDifference`], [`LinearTarget`] |
+//! | eq. 15 (∇_φ V) | [`MetaGradient`]: [`Nested`], [`CentralDifference`], [`LinearTarget`], [`Split`] |
 //! | Algorithm 1, A.7 (burn-in), A.5 (cadence) | [`Trainer`] |
 //!
 //! Beside them lies what published checkpoints need whatever they hold: [`weights`] reads their
@@ -44,7 +44,7 @@ pub use feedback::{Direction, Downstream, Feedback, RandomDirection};
 pub use grad_vector::GradVector;
 pub use meta::{
     CentralDifference, DifferenceStep, EntryValues, LinearTarget, MetaEstimate, MetaGradient,
-    Nested, Point, entry_values, extrapolated_entry_values,
+    Nested, Point, Split, entry_values, extrapolated_entry_values,
 };
 pub use moments::ValueMoments;
 pub use parameters::{
@@ -53,9 +53,9 @@ pub use parameters::{
 pub use stateful::{Stateful, from_state, to_state};
 pub use subset::ParamSubset;
 pub use task::{
-    BatchOf, DesignerOf, FirstOrderLoss, LearnerOf, LinearInTarget, LinearLoss, Loss, Modality,
-    Objective, On, PredictionOf, PredictiveLoss, PredictiveTask, ReferenceOf, TargetFn,
-    ViewGenerator, lift, trainable,
+    BatchOf, DesignerOf, FirstOrderLoss, HiddenOf, LearnerOf, LinearInTarget, LinearLoss, Loss,
+    Modality, Objective, On, PredictionOf, PredictiveLoss, PredictiveTask, ReferenceOf,
+    SplitModality, SplitOn, SplitTask, TargetFn, ViewGenerator, lift, trainable,
 };
 pub use train::{
     AdamW, Cadence, CosineSchedule, Observer, Source, StepData, StepReport, Trainer, TrainerConfig,

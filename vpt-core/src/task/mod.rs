@@ -3,10 +3,12 @@
 mod lift;
 mod linear;
 mod roles;
+mod split;
 
 pub use lift::{lift, trainable};
 pub use linear::LinearInTarget;
 pub use roles::{LinearLoss, Modality, Objective, PredictiveLoss, TargetFn, ViewGenerator};
+pub use split::{HiddenOf, SplitModality, SplitOn, SplitTask};
 
 use burn::backend::Autodiff;
 use burn::module::{AutodiffModule, Module};

@@ -10,6 +10,7 @@ mod isolation;
 mod optimiser;
 mod refusal;
 mod resume;
+mod split;
 mod theory;
 mod third_modality;
 mod toy;

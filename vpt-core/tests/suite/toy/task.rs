@@ -42,8 +42,12 @@ impl<B: Backend> Mlp<B> {
 
     /// `[n, INPUTS] → [n, CLASSES]`
     pub(super) fn logits(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
-        let hidden = x.matmul(self.first.val()) + self.bias.val().unsqueeze();
-        hidden.tanh().matmul(self.second.val())
+        self.hidden(x).matmul(self.second.val())
+    }
+
+    /// `[n, INPUTS] → [n, HIDDEN]`
+    fn hidden(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
+        (x.matmul(self.first.val()) + self.bias.val().unsqueeze()).tanh()
     }
 }
 
@@ -150,6 +154,25 @@ impl Modality for Classification {
     }
 }
 
+/// Cut above the hidden layer, which leaves S the second matrix at most.
+impl SplitModality for Classification {
+    type Hidden<B: Backend> = Tensor<B, 2>;
+
+    fn lower<B: Backend>(
+        learner: &Mlp<B>,
+        views: &Examples<B>,
+        subset: &ParamSubset,
+    ) -> Tensor<B, 2> {
+        let below = [learner.first.id, learner.bias.id];
+        assert!(!below.into_iter().any(|id| subset.contains(id)));
+        learner.hidden(views.x.clone())
+    }
+
+    fn upper<B: Backend>(learner: &Mlp<B>, hidden: Tensor<B, 2>, _: &Examples<B>) -> Tensor<B, 2> {
+        hidden.matmul(learner.second.val())
+    }
+}
+
 pub(crate) struct Whole;
 
 impl ViewGenerator<Classification> for Whole {
@@ -157,6 +180,40 @@ impl ViewGenerator<Classification> for Whole {
 
     fn views<B: Backend>(&self, _: &NoParameters, batch: &Examples<B>) -> Examples<B> {
         batch.clone()
+    }
+
+    fn unshaped_views<B: Backend>(&self, batch: &Examples<B>) -> Examples<B> {
+        batch.clone()
+    }
+}
+
+/// x ⊙ m with m = ½(1 + tanh(x·shade)).
+pub(crate) struct Shaded;
+
+/// The part of φ that shades.
+#[derive(Module, Debug)]
+pub(crate) struct Shade<B: Backend> {
+    shade: Param<Tensor<B, 2>>,
+}
+
+impl<B: Backend> Shade<B> {
+    pub(crate) fn drawn(seed: u64) -> Self {
+        Self {
+            shade: parameter([INPUTS, INPUTS], 0.7, &mut rng(seed)),
+        }
+    }
+}
+
+impl ViewGenerator<Classification> for Shaded {
+    type Designer<B: Backend> = Shade<B>;
+
+    fn views<B: Backend>(&self, designer: &Shade<B>, batch: &Examples<B>) -> Examples<B> {
+        let mask = batch.x.clone().matmul(designer.shade.val()).tanh();
+        let mask = mask.add_scalar(1.0).mul_scalar(0.5);
+        Examples {
+            x: batch.x.clone() * mask,
+            ..batch.clone()
+        }
     }
 
     fn unshaped_views<B: Backend>(&self, batch: &Examples<B>) -> Examples<B> {
@@ -260,4 +317,15 @@ pub(crate) fn task(penalty: f64) -> Toy {
 
 pub(crate) fn designer<B: Backend>(seed: u64) -> Designer<B> {
     (NoParameters, Mixer::drawn(seed))
+}
+
+/// φ shapes what the learner sees and what it is told.
+pub(crate) type ShadedToy = Objective<Classification, Shaded, Mixed, CrossEntropy>;
+
+pub(crate) fn shaded_task(penalty: f64) -> ShadedToy {
+    ShadedToy::new(Shaded, Mixed { penalty }, CrossEntropy)
+}
+
+pub(crate) fn shaded_designer<B: Backend>(seed: u64) -> (Shade<B>, Mixer<B>) {
+    (Shade::drawn(seed), Mixer::drawn(seed + 1))
 }
