@@ -42,6 +42,7 @@
 //! Evaluation: mean IoU, RMSE, linear and nearest-neighbour classification.
 
 pub mod augment;
+pub mod designer;
 pub mod images;
 pub mod loader;
 pub mod metrics;

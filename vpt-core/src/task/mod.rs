@@ -97,6 +97,13 @@ pub trait PredictiveTask: Send + Sync + 'static {
     /// The views of the plain objective, which stand until burn-in is over (A.7).
     fn unshaped_views<B: Backend>(&self, batch: &Self::Batch<B>) -> Self::Views<B>;
 
+    /// What of x the value update needs: all of it, or less where φ cannot shape the rest, whose
+    /// share of ∇_φ V is 0. Weights stay those of the whole step, and a reference made from the
+    /// whole batch must do.
+    fn shaped_part<B: Backend>(&self, batch: &Self::Batch<B>) -> Self::Batch<B> {
+        batch.clone()
+    }
+
     /// The target of the plain objective, which stands until burn-in is over (A.7).
     fn unshaped_target<B: Backend>(
         &self,

@@ -41,6 +41,21 @@ pub trait ViewGenerator<M: Modality>: Send + Sync + 'static {
 
     /// See [`PredictiveTask::unshaped_views`].
     fn unshaped_views<B: Backend>(&self, batch: &M::Batch<B>) -> M::Views<B>;
+
+    /// See [`PredictiveTask::shaped_part`].
+    fn shaped_part<B: Backend>(&self, batch: &M::Batch<B>) -> M::Batch<B> {
+        batch.clone()
+    }
+
+    /// This part of φ's [`PredictiveTask::regulariser`].
+    fn regulariser<B: Backend>(&self, _views: &M::Views<B>) -> Option<Tensor<B, 1>> {
+        None
+    }
+
+    /// This part of φ's [`PredictiveTask::measures`].
+    fn measures<B: Backend>(&self, _views: &M::Views<B>) -> Vec<(&'static str, f64)> {
+        vec![]
+    }
 }
 
 /// τ_φ (eq. 4, 7, 8).
@@ -223,6 +238,10 @@ where
         self.views.unshaped_views(batch)
     }
 
+    fn shaped_part<B: Backend>(&self, batch: &M::Batch<B>) -> M::Batch<B> {
+        self.views.shaped_part(batch)
+    }
+
     fn unshaped_target<B: Backend>(
         &self,
         views: &M::Views<B>,
@@ -256,7 +275,11 @@ where
         views: &M::Views<B>,
         reference: &T::Reference<B>,
     ) -> Option<Tensor<B, 1>> {
-        self.target.regulariser(target, views, reference)
+        let parts = [
+            self.views.regulariser(views),
+            self.target.regulariser(target, views, reference),
+        ];
+        parts.into_iter().flatten().reduce(|sum, part| sum + part)
     }
 
     fn measures<B: Backend>(
@@ -265,7 +288,9 @@ where
         views: &M::Views<B>,
         reference: &T::Reference<B>,
     ) -> Vec<(&'static str, f64)> {
-        self.target.measures(target, views, reference)
+        let mut measures = self.views.measures(views);
+        measures.extend(self.target.measures(target, views, reference));
+        measures
     }
 }
 

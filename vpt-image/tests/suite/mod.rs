@@ -1,3 +1,4 @@
+mod designer;
 mod images;
 mod metrics;
 mod sets;
