@@ -30,6 +30,7 @@ mod grad_vector;
 pub mod hub;
 mod meta;
 mod moments;
+mod moving_average;
 mod parameters;
 mod stateful;
 mod subset;
@@ -47,6 +48,7 @@ pub use meta::{
     Nested, Point, entry_values, extrapolated_entry_values,
 };
 pub use moments::ValueMoments;
+pub use moving_average::follow_average;
 pub use parameters::{
     NoParameters, ParameterInfo, export, export_subset, import, import_subset, parameters,
 };
@@ -54,10 +56,11 @@ pub use stateful::{Stateful, from_state, to_state};
 pub use subset::ParamSubset;
 pub use task::{
     BatchOf, DesignerOf, FirstOrderLoss, LearnerOf, LinearInTarget, LinearLoss, Loss, Modality,
-    Objective, On, PredictionOf, PredictiveLoss, PredictiveTask, ReferenceOf, TargetFn,
+    Objective, On, PredictionOf, PredictiveLoss, PredictiveTask, ReferenceOf, TargetFn, TeacherOf,
     ViewGenerator, lift, trainable,
 };
 pub use train::{
-    AdamW, Cadence, CosineSchedule, Observer, Source, StepData, StepReport, Trainer, TrainerConfig,
-    UpdateGradient, ValueReport, read_tensors, write_atomically, write_tensors,
+    AdamW, Cadence, Clip, CosineRamp, CosineSchedule, Freeze, Observer, Progress, Source, StepData,
+    StepReport, Trainer, TrainerConfig, UpdateGradient, ValueReport, read_tensors,
+    write_atomically, write_tensors,
 };

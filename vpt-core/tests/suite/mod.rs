@@ -1,6 +1,7 @@
 mod estimators;
 mod feedback;
 mod fixed;
+mod freeze;
 #[cfg(feature = "hub")]
 mod hub;
 #[cfg(feature = "hub")]
@@ -10,6 +11,7 @@ mod isolation;
 mod optimiser;
 mod refusal;
 mod resume;
+mod teacher;
 mod theory;
 mod third_modality;
 mod toy;
