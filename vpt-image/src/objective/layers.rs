@@ -68,7 +68,11 @@ impl<B: Backend> Mlp<B> {
             if path.starts_with("norm.") {
                 return affine(path, shape);
             }
-            let width = if path.starts_with("first.") { input } else { hidden };
+            let width = if path.starts_with("first.") {
+                input
+            } else {
+                hidden
+            };
             uniform(shape, (width as f64).powf(-0.5), rng)
         })
     }
@@ -120,5 +124,7 @@ pub(super) fn affine(path: &str, shape: &[usize]) -> Vec<f64> {
 /// Uniform in ±`bound`.
 pub(super) fn uniform<R: Rng + ?Sized>(shape: &[usize], bound: f64, rng: &mut R) -> Vec<f64> {
     let count = shape.iter().product();
-    (0..count).map(|_| rng.random_range(-bound..=bound)).collect()
+    (0..count)
+        .map(|_| rng.random_range(-bound..=bound))
+        .collect()
 }

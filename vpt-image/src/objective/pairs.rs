@@ -21,7 +21,11 @@ pub(super) fn pair_loss<B: Backend>(
 ) -> Loss<B> {
     let (images, globals, crops) = (views.images(), views.globals(), views.crops());
     assert_eq!(student.dims()[0], crops * images, "a row for each crop");
-    assert_eq!(teacher.dims()[0], globals * images, "a row for each global crop");
+    assert_eq!(
+        teacher.dims()[0],
+        globals * images,
+        "a row for each global crop"
+    );
     assert!(crops > 1, "a crop has no other to be compared with");
     let of = |rows: &Tensor<B, 2>, crop: usize| rows.clone().narrow(0, crop * images, images);
     let mut terms = vec![];
@@ -62,10 +66,7 @@ mod tests {
         let sum = |s: Tensor<Flex, 2>, t: Tensor<Flex, 2>| (s + t).squeeze_dim(1);
         let loss = pair_loss(student, &teacher, &views, sum);
         let entries: Vec<f32> = loss.entries.into_data().iter().collect();
-        assert_eq!(
-            entries,
-            [104., 208., 116., 232., 301., 402., 316., 432.]
-        );
+        assert_eq!(entries, [104., 208., 116., 232., 301., 402., 316., 432.]);
         let weights: Vec<f32> = loss.weights.into_data().iter().collect();
         assert_eq!(weights, [0.125; 8]);
     }

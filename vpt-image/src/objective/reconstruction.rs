@@ -76,7 +76,10 @@ impl Network for Reconstruction {
         let [crops, count, width] = patches.dims();
         let mask = match &views.global.mask {
             Some(mask) => self::patches(mask.clone(), side),
-            None => Tensor::ones([crops, count, side * side], (&patches.device(), patches.dtype())),
+            None => Tensor::ones(
+                [crops, count, side * side],
+                (&patches.device(), patches.dtype()),
+            ),
         };
         let rows = Tensor::cat(vec![patches, mask], 2);
         let rows = rows.reshape([crops * count, width + side * side]);

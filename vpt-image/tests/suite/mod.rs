@@ -1,5 +1,6 @@
 mod images;
 mod metrics;
+mod objective;
 mod sets;
 
 use std::path::PathBuf;

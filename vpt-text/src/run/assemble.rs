@@ -408,6 +408,7 @@ fn trainer<I: Backend>(
             warmup: train.warmup,
             steps: train.steps,
         },
+        weight_decay: None,
         clip: Clip::global(train.clip),
         designer_rate: designing.lr,
         designer_steps: if learned { designing.steps } else { 0 },

@@ -175,7 +175,9 @@ impl TargetFn<Vision<Dino>> for SelfDistillation {
             backbone: follow_average(teacher.backbone, &learner.backbone, momentum),
             head: follow_average(teacher.head, &learner.head, momentum),
             centre: teacher.centre.map(|centre| self.recentred(centre, kept)),
-            temperature: teacher.temperature.map(|old| old.ones_like().mul_scalar(next)),
+            temperature: teacher
+                .temperature
+                .map(|old| old.ones_like().mul_scalar(next)),
         }
     }
 
@@ -193,7 +195,10 @@ impl TargetFn<Vision<Dino>> for SelfDistillation {
         let share: f64 = views.weights.clone().sum().into_scalar().elem();
         vec![
             ("teacher_entropy", share * host(entropy(q.clone()))),
-            ("teacher_usage", share * host(entropy(q.clone().mean_dim(0)))),
+            (
+                "teacher_usage",
+                share * host(entropy(q.clone().mean_dim(0))),
+            ),
         ]
     }
 }
