@@ -17,7 +17,8 @@
 //! | Algorithm 1, A.7 (burn-in), A.5 (cadence) | [`Trainer`] |
 //!
 //! Beside them lies what published checkpoints need whatever they hold: [`weights`] reads their
-//! tensors, and `hub` (a feature) finds them by name.
+//! tensors, `hub` (a feature) finds them by name, [`pretrained`] reads and writes their folders, and
+//! [`layers`] are what they compute with.
 //!
 //! Libraries return errors and never print; randomness is drawn on the host from generators that
 //! checkpoints hold.
@@ -28,9 +29,12 @@ mod feedback;
 mod grad_vector;
 #[cfg(feature = "hub")]
 pub mod hub;
+pub mod layers;
 mod meta;
 mod moments;
+mod moving_average;
 mod parameters;
+pub mod pretrained;
 mod stateful;
 mod subset;
 mod task;
@@ -47,6 +51,7 @@ pub use meta::{
     Nested, Point, Split, entry_values, extrapolated_entry_values,
 };
 pub use moments::ValueMoments;
+pub use moving_average::follow_average;
 pub use parameters::{
     NoParameters, ParameterInfo, export, export_subset, import, import_subset, parameters,
 };
@@ -55,9 +60,10 @@ pub use subset::ParamSubset;
 pub use task::{
     BatchOf, DesignerOf, FirstOrderLoss, HiddenOf, LearnerOf, LinearInTarget, LinearLoss, Loss,
     Modality, Objective, On, PredictionOf, PredictiveLoss, PredictiveTask, ReferenceOf,
-    SplitModality, SplitOn, SplitTask, TargetFn, ViewGenerator, lift, trainable,
+    SplitModality, SplitOn, SplitTask, TargetFn, TeacherOf, ViewGenerator, lift, trainable,
 };
 pub use train::{
-    AdamW, Cadence, CosineSchedule, Observer, Source, StepData, StepReport, Trainer, TrainerConfig,
-    UpdateGradient, ValueReport, read_tensors, write_atomically, write_tensors,
+    AdamW, Cadence, Clip, CosineRamp, CosineSchedule, Freeze, Observer, Progress, Source, StepData,
+    StepReport, Trainer, TrainerConfig, UpdateGradient, ValueReport, read_tensors,
+    write_atomically, write_tensors,
 };

@@ -22,7 +22,7 @@ pub trait SplitTask: PredictiveTask {
         subset: &ParamSubset,
     ) -> Self::Hidden<B>;
 
-    /// The rest of the learner. Of `views` it reads constants alone: what depends on φ comes in h.
+    /// The rest of the learner.
     fn upper<B: Backend>(
         &self,
         learner: &Self::Learner<B>,

@@ -8,7 +8,7 @@ use burn::backend::Autodiff;
 use burn::tensor::backend::Backend;
 use vpt_core::{
     CentralDifference, DifferenceStep, Feedback, GradVector, MetaEstimate, MetaGradient, Nested,
-    ParamSubset, Point, PredictiveTask, Split, SplitTask, trainable,
+    NoParameters, ParamSubset, Point, PredictiveTask, Split, SplitTask, trainable,
 };
 
 /// One step whose φ shapes both what the learner sees and what it is told, S above the hidden
@@ -30,7 +30,7 @@ impl<B: Backend> Shaded<B> {
         let batch = Stream::new::<B>(seed + 1, (1, 6)).draw::<B>().remove(0);
         let designer = shaded_designer(seed + 3);
         let views = task.views(&designer, &batch);
-        let reference = task.reference(task.predict(&learner, &views), &views);
+        let reference = task.reference(&NoParameters, task.predict(&learner, &views), &views);
         let subset = ParamSubset::matching(&learner, |path| path == "second");
         let direction = downstream(seed + 2).direction(&learner, &subset).unwrap();
         Self {

@@ -15,19 +15,6 @@ pub(super) fn soft<B: Backend>(logits: Tensor<B, 4>) -> Tensor<B, 4> {
         .mul_scalar(0.5)
 }
 
-/// x ⊙ m (A.2), on normalised pixels: what is masked fades to the mean colour.
-///
-/// # Shapes
-/// pixels `[masks, 3, h, w]`, mask `[masks, 1, h, w]` → `[masks, 3, h, w]`
-///
-/// # Panics
-/// If the two are not of the same images.
-pub fn apply_mask<B: Backend>(pixels: Tensor<B, 4>, mask: Tensor<B, 4>) -> Tensor<B, 4> {
-    let ([n, _, height, width], found) = (pixels.dims(), mask.dims());
-    assert_eq!(found, [n, 1, height, width], "apply_mask: the mask's shape");
-    pixels * mask
-}
-
 /// R(φ) of L_meta (A.2): λ_spars R_spars(m) + λ_tv R_tv(m).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -1,7 +1,10 @@
 //! Task designers for vision: masks that are made for each image (A.2).
 //!
-//! m_φ(x) ∈ [0, 1] at the resolution of the pixels, by a small U-Net or a small transformer, times
-//! the normalised pixels. Everything here can be differentiated any number of times.
+//! m_φ(x) ∈ [0, 1] at the resolution of the pixels, by a small [`UNet`] or a small transformer
+//! ([`Sit`]), times the normalised pixels. [`LearnedMasks`] is the view generator for every task of
+//! [`objective`](crate::objective); its baselines are [`Drawn`](crate::objective::Drawn) with the
+//! masks of [`RandomMask`] in the batch, and [`Whole`](crate::objective::Whole). Everything here
+//! can be differentiated any number of times.
 
 mod config;
 mod convolution;
@@ -10,12 +13,14 @@ mod mask;
 mod random;
 mod sit;
 mod unet;
+mod views;
 
 pub use config::{Architecture, DesignerError, MaskedCrops};
-pub use mask::{MaskPenalty, apply_mask, kept_share, total_variation};
+pub use mask::{MaskPenalty, kept_share, total_variation};
 pub use random::RandomMask;
 pub use sit::{Sit, SitConfig};
 pub use unet::{UNet, UNetConfig};
+pub use views::LearnedMasks;
 
 use burn::module::Module;
 use burn::tensor::{Tensor, backend::Backend};

@@ -7,8 +7,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use vpt_core::{GradVector, ParamSubset, lift, trainable};
 use vpt_image::designer::{
-    Architecture, MaskDesigner, MaskPenalty, SitConfig, UNetConfig, apply_mask, kept_share,
-    total_variation,
+    Architecture, MaskDesigner, MaskPenalty, SitConfig, UNetConfig, kept_share, total_variation,
 };
 
 /// f64. Nothing here may make a tensor on `NdArray<f32>` before one on this.
@@ -162,7 +161,7 @@ fn first_derivatives_are_those_of_the_mask() {
     ) -> Tensor<B, 1> {
         let mask = designer.mask(x.clone());
         let penalties = penalty.of_each(&mask);
-        (apply_mask(x, mask) * c).sum() + penalties.sum()
+        (x * mask * c).sum() + penalties.sum()
     }
     for architecture in [TINY_UNET, TINY_SIT] {
         let designer = moved(architecture);

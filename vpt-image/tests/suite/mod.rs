@@ -1,6 +1,7 @@
 mod designer;
 mod images;
 mod metrics;
+mod objective;
 mod sets;
 
 use std::path::PathBuf;

@@ -28,7 +28,7 @@ use rand_chacha::ChaCha8Rng;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use vpt_core::{
-    AdamW, Cadence, CosineSchedule, DifferenceStep, Downstream, Feedback, NoParameters,
+    AdamW, Cadence, Clip, CosineSchedule, DifferenceStep, Downstream, Feedback, NoParameters,
     RandomDirection, Trainer, TrainerConfig,
 };
 
@@ -408,7 +408,8 @@ fn trainer<I: Backend>(
             warmup: train.warmup,
             steps: train.steps,
         },
-        clip: train.clip,
+        weight_decay: None,
+        clip: Clip::global(train.clip),
         designer_rate: designing.lr,
         designer_steps: if learned { designing.steps } else { 0 },
         curvature: config.value.curvature,

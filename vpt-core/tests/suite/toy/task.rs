@@ -67,6 +67,11 @@ impl<B: Backend> Mixer<B> {
         }
     }
 
+    /// x·scores. `[n, CLASSES]`
+    pub(crate) fn tilt(&self, views: &Examples<B>) -> Tensor<B, 2> {
+        views.x.clone().matmul(self.scores.val())
+    }
+
     /// Another φ of the very same targets: a softmax does not see a constant.
     pub(crate) fn same_targets(mut self) -> Self {
         self.scores = self.scores.map(|scores| scores + 0.75);
@@ -80,6 +85,13 @@ pub(crate) struct Examples<B: Backend> {
     pub(super) x: Tensor<B, 2>,
     pub(super) y: Tensor<B, 2>,
     pub(super) weights: Tensor<B, 1>,
+}
+
+impl<B: Backend> Examples<B> {
+    /// `[n]`
+    pub(crate) fn weights(&self) -> Tensor<B, 1> {
+        self.weights.clone()
+    }
 }
 
 /// `count` examples labelled by a linear rule of its own number, with weight 1 / `total` each.
@@ -228,9 +240,19 @@ pub(crate) struct Mixed {
 
 impl TargetFn<Classification> for Mixed {
     type Designer<B: Backend> = Mixer<B>;
+    type Teacher<B: Backend> = NoParameters;
     type Reference<B: Backend> = Seen<B>;
 
-    fn reference<B: Backend>(&self, logits: Tensor<B, 2>, _: &Examples<B>) -> Seen<B> {
+    fn teacher<B: Backend>(&self, _: &Mlp<B>) -> NoParameters {
+        NoParameters
+    }
+
+    fn reference<B: Backend>(
+        &self,
+        _: &NoParameters,
+        logits: Tensor<B, 2>,
+        _: &Examples<B>,
+    ) -> Seen<B> {
         Seen {
             log_p: log_softmax(logits, 1),
         }
