@@ -91,7 +91,7 @@ fn compare(
     let down = label_loss(Text::predict(&tracked, &labelled), &labelled);
     let direction = GradVector::take(&mut down.backward(), &tracked, subset);
     let views = task.views(designer, batch);
-    let reference = task.reference(task.predict(learner, &views), &views);
+    let reference = task.reference(&NoParameters, task.predict(learner, &views), &views);
     let at = Point {
         task,
         learner,

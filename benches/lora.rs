@@ -103,7 +103,7 @@ fn measure(
         let feedback = random_batch(rng, learner.config().vocab_size);
         let (plain, reference) = timed(|| {
             let views = task.views(designer, &batch);
-            task.reference(task.predict(&learner, &views), &views)
+            task.reference(&NoParameters, task.predict(&learner, &views), &views)
         });
         let (down, direction) = timed(|| {
             let tracked: Decoder<Autodiff<Flex>> = adapters.track(lift(&learner));

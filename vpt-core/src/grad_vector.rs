@@ -148,6 +148,17 @@ impl<B: Backend> GradVector<B> {
         }
     }
 
+    /// Each part by itself.
+    #[must_use]
+    pub(crate) fn map(&self, mut change: impl FnMut(Tensor<B, 1>) -> Tensor<B, 1>) -> Self {
+        let parts = self.parts.iter();
+        Self {
+            parts: parts
+                .map(|(id, part)| (*id, change(part.clone())))
+                .collect(),
+        }
+    }
+
     /// The part of self that lies in `subset`.
     #[must_use]
     pub fn restricted(&self, subset: &ParamSubset) -> Self {

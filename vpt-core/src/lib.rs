@@ -13,7 +13,7 @@
 //! | §3.2, "a restricted subset of learner parameters" | [`ParamSubset`] |
 //! | eq. 12 (g_down), A.8 (weighted evaluators), Table 4 (random) | [`Evaluator`], [`Feedback`] |
 //! | eq. 11, 13, 14, 16–18, 20 (V and what it promises), A.6 (probe) | [`value`] |
-//! | eq. 15 (∇_φ V) | [`MetaGradient`]: [`Nested`], [`CentralDifference`], [`LinearTarget`] |
+//! | eq. 15 (∇_φ V) | [`MetaGradient`]: [`Nested`], [`CentralDifference`], [`LinearTarget`], [`Split`] |
 //! | Algorithm 1, A.7 (burn-in), A.5 (cadence) | [`Trainer`] |
 //!
 //! Beside them lies what published checkpoints need whatever they hold: [`weights`] reads their
@@ -32,6 +32,7 @@ pub mod hub;
 pub mod layers;
 mod meta;
 mod moments;
+mod moving_average;
 mod parameters;
 pub mod pretrained;
 mod stateful;
@@ -47,21 +48,22 @@ pub use feedback::{Direction, Downstream, Feedback, RandomDirection};
 pub use grad_vector::GradVector;
 pub use meta::{
     CentralDifference, DifferenceStep, EntryValues, LinearTarget, MetaEstimate, MetaGradient,
-    Nested, Point, entry_values, extrapolated_entry_values,
+    Nested, Point, Split, entry_values, extrapolated_entry_values,
 };
 pub use moments::ValueMoments;
+pub use moving_average::follow_average;
 pub use parameters::{
     NoParameters, ParameterInfo, export, export_subset, import, import_subset, parameters,
 };
 pub use stateful::{Stateful, from_state, to_state};
 pub use subset::ParamSubset;
 pub use task::{
-    BatchOf, DesignerOf, FirstOrderLoss, LearnerOf, LinearInTarget, LinearLoss, Loss, Modality,
-    Objective, On, PredictionOf, PredictiveLoss, PredictiveTask, ReferenceOf, TargetFn,
-    ViewGenerator, lift, trainable,
+    BatchOf, DesignerOf, FirstOrderLoss, HiddenOf, LearnerOf, LinearInTarget, LinearLoss, Loss,
+    Modality, Objective, On, PredictionOf, PredictiveLoss, PredictiveTask, ReferenceOf,
+    SplitModality, SplitOn, SplitTask, TargetFn, TeacherOf, ViewGenerator, lift, trainable,
 };
 pub use train::{
-    AdamW, Cadence, CosineSchedule, Observer, ProbeReport, Source, StepData, StepProbe, StepReport,
-    Trainer, TrainerConfig, UpdateGradient, ValueReport, read_tensors, write_atomically,
-    write_tensors,
+    AdamW, Cadence, Clip, CosineRamp, CosineSchedule, Freeze, Observer, ProbeReport, Progress,
+    Source, StepData, StepProbe, StepReport, Trainer, TrainerConfig, UpdateGradient, ValueReport,
+    read_tensors, write_atomically, write_tensors,
 };

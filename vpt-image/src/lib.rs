@@ -12,16 +12,10 @@
 //!
 //! # Objectives
 //!
-//! Two, each a triple (A, τ, ℓ) of `vpt-core` over one vision modality:
-//!
-//! | objective | A | τ | ℓ | paper |
-//! |---|---|---|---|---|
-//! | DINO: a student predicts a teacher | global and local crops; the mask on the student's global crops | sg of the EMA teacher on the unmasked global crops, centred and sharpened | cross-entropy, linear in its target | eq. 7, A.2 |
-//! | MAE: a masked image is filled in | x_c = x ⊙ m, x_t = x ⊙ (1 − m) | the pixels of x_t | squared error | eq. 6 |
-//!
-//! The teacher is a `Reference`: made without a tape, and pinned for the step. The draws of crops
-//! and masks come from the host and are stored in the batch, so that the learner's step and the
-//! value see the same ones.
+//! [`objective`]: DINO, latent regression and masked reconstruction, each a triple (A, τ, ℓ) of
+//! `vpt-core` over one vision modality. An EMA teacher is read when the reference is made, without
+//! a tape, and follows after the learner's step. The draws of crops and masks come from the host
+//! and are stored in the batch, so that the learner's step and the value see the same ones.
 //!
 //! # Designers
 //!
@@ -42,10 +36,12 @@
 //! Evaluation: mean IoU, RMSE, linear and nearest-neighbour classification.
 
 pub mod augment;
+pub mod designer;
 pub mod features;
 pub mod images;
 pub mod loader;
 pub mod metrics;
+pub mod objective;
 pub mod scenes;
 pub mod sets;
 pub mod vit;

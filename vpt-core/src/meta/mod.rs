@@ -3,11 +3,13 @@
 mod central;
 mod linear;
 mod nested;
+mod split;
 mod step;
 
 pub use central::CentralDifference;
 pub use linear::{EntryValues, LinearTarget, entry_values, extrapolated_entry_values};
 pub use nested::Nested;
+pub use split::Split;
 pub use step::DifferenceStep;
 
 use crate::{

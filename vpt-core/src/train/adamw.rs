@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 /// name it by path. Weight decay is not applied to norms, biases and other 1-D parameters.
 #[derive(Clone)]
 pub struct AdamW<I: Backend> {
+    rule: AdamWConfig,
     matrices: burn::optim::AdamW,
     vectors: burn::optim::AdamW,
     state: HashMap<ParamId, AdamWState<I, 1>>,
@@ -19,19 +20,25 @@ pub struct AdamW<I: Backend> {
 impl<I: Backend> AdamW<I> {
     /// As `torch.optim.AdamW` defines these.
     pub fn new(beta_1: f64, beta_2: f64, epsilon: f64, weight_decay: f64) -> Self {
-        let config = |decay: f64| {
-            AdamWConfig::new()
-                .with_beta_1(beta_1 as f32)
-                .with_beta_2(beta_2 as f32)
-                .with_epsilon(epsilon as f32)
-                .with_weight_decay(decay as f32)
-                .build()
-        };
+        let rule = AdamWConfig::new()
+            .with_beta_1(beta_1 as f32)
+            .with_beta_2(beta_2 as f32)
+            .with_epsilon(epsilon as f32);
         Self {
-            matrices: config(weight_decay),
-            vectors: config(0.0),
+            matrices: rule.clone().with_weight_decay(weight_decay as f32).build(),
+            vectors: rule.clone().with_weight_decay(0.0).build(),
+            rule,
             state: HashMap::new(),
         }
+    }
+
+    /// This weight decay from now on.
+    pub fn set_weight_decay(&mut self, weight_decay: f64) {
+        self.matrices = self
+            .rule
+            .clone()
+            .with_weight_decay(weight_decay as f32)
+            .build();
     }
 
     /// One update of `module` at rate `lr`.

@@ -1,6 +1,7 @@
 mod estimators;
 mod feedback;
 mod fixed;
+mod freeze;
 #[cfg(feature = "hub")]
 mod hub;
 #[cfg(feature = "hub")]
@@ -11,6 +12,8 @@ mod optimiser;
 mod probe;
 mod refusal;
 mod resume;
+mod split;
+mod teacher;
 mod theory;
 mod third_modality;
 mod toy;

@@ -1,6 +1,8 @@
+mod designer;
 mod dinov3;
 mod images;
 mod metrics;
+mod objective;
 mod sets;
 
 use std::path::PathBuf;

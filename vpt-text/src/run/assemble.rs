@@ -29,7 +29,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use vpt_core::hub::kept_model;
 use vpt_core::{
-    AdamW, Cadence, CosineSchedule, DifferenceStep, Downstream, Feedback, NoParameters,
+    AdamW, Cadence, Clip, CosineSchedule, DifferenceStep, Downstream, Feedback, NoParameters,
     RandomDirection, StepProbe, Trainer, TrainerConfig,
 };
 
@@ -436,7 +436,8 @@ fn trainer<I: Backend>(
             warmup: train.warmup,
             steps: train.steps,
         },
-        clip: train.clip,
+        weight_decay: None,
+        clip: Clip::global(train.clip),
         designer_rate: designing.lr,
         designer_steps: if learned { designing.steps } else { 0 },
         curvature: config.value.curvature,

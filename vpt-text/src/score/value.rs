@@ -179,7 +179,7 @@ pub fn token_values<B: Backend>(
     for chunk in by_length(documents).chunks(how.batch_size.max(1)) {
         let packed = collate(chunk.iter().map(|&index| &documents[index])).packed;
         let batch = TextBatch::<B>::new(&packed, tokens as f64, &learner.device());
-        let reference = task.reference(task.predict(learner, &batch), &batch);
+        let reference = task.reference(&NoParameters, task.predict(learner, &batch), &batch);
         let at = Point {
             task: &task,
             learner,

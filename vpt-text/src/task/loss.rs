@@ -4,7 +4,9 @@ use super::vocabulary::{CHUNK_LOGITS, log_probabilities};
 use super::{Candidates, Hidden, SoftTarget, SoftTargets, Text, TextBatch};
 use burn::backend::Autodiff;
 use burn::tensor::{Tensor, backend::Backend};
-use vpt_core::{FirstOrderLoss, LinearLoss, Loss, PredictiveLoss, TargetFn, ValueMoments};
+use vpt_core::{
+    FirstOrderLoss, LinearLoss, Loss, NoParameters, PredictiveLoss, TargetFn, ValueMoments,
+};
 
 /// L_pre = Σ_t w_t (lse_t − Σ_k q_tk z_tk) (eq. 5 with a soft target).
 pub struct SoftCrossEntropy;
@@ -139,7 +141,7 @@ pub fn label_loss<I: Backend>(
     use burn::module::AutodiffModule;
     let targets = SoftTargets::one_hot();
     let plain = views.valid();
-    let reference = targets.reference::<I>(prediction.valid(), &plain);
+    let reference = targets.reference::<I>(&NoParameters, prediction.valid(), &plain);
     let lifted = Candidates::<Autodiff<I>>::from_inner(reference.clone());
     let target = targets.unshaped_target(views, &lifted);
     let FirstOrderLoss { value, surrogate } =

@@ -3,9 +3,10 @@
 use super::vocabulary::{CHUNK_LOGITS, pass};
 use super::{Candidates, Hidden, Proposal, SoftTargetDesigner, Text, TextBatch};
 use crate::config::DesignerForm;
+use crate::decoder::Decoder;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Tensor, backend::Backend};
-use vpt_core::TargetFn;
+use vpt_core::{NoParameters, TargetFn};
 
 /// y_φ: a distribution over the label and the candidates, and how it came about.
 ///
@@ -144,9 +145,19 @@ fn sigmoid<B: Backend>(x: Tensor<B, 2>) -> Tensor<B, 2> {
 
 impl TargetFn<Text> for SoftTargets {
     type Designer<B: Backend> = Option<SoftTargetDesigner<B>>;
+    type Teacher<B: Backend> = NoParameters;
     type Reference<B: Backend> = Candidates<B>;
 
-    fn reference<B: Backend>(&self, prediction: Hidden<B>, views: &TextBatch<B>) -> Candidates<B> {
+    fn teacher<B: Backend>(&self, _: &Decoder<B>) -> NoParameters {
+        NoParameters
+    }
+
+    fn reference<B: Backend>(
+        &self,
+        _: &NoParameters,
+        prediction: Hidden<B>,
+        views: &TextBatch<B>,
+    ) -> Candidates<B> {
         let Hidden {
             hidden,
             head,

@@ -96,7 +96,7 @@ impl<B: Backend> Setting<B> {
 
     pub(crate) fn reference(&self) -> Candidates<B> {
         let prediction = self.task.predict(&self.learner, &self.batch);
-        self.task.reference(prediction, &self.batch)
+        self.task.reference(&NoParameters, prediction, &self.batch)
     }
 
     pub(crate) fn target(&self, reference: &Candidates<B>) -> SoftTarget<B> {

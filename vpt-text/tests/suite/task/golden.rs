@@ -5,7 +5,7 @@ use burn::backend::Autodiff;
 use burn::tensor::{Int, Tensor, TensorData, backend::Backend};
 use serde::Deserialize;
 use std::path::Path;
-use vpt_core::{LinearInTarget, PredictiveTask};
+use vpt_core::{LinearInTarget, NoParameters, PredictiveTask};
 use vpt_text::decoder::DecoderInput;
 use vpt_text::task::{Hidden, SoftTarget, SoftTargets, TargetRule, TextBatch, TextTask, text_task};
 
@@ -144,7 +144,7 @@ fn loss_and_gradients_are_those_of_pytorch() {
 fn the_learners_loss_is_theirs<B: Backend>(tolerance: f64) {
     let golden = golden();
     let plain = prediction::<B>(&golden);
-    let reference = task().reference(plain.clone(), &views(&golden));
+    let reference = task().reference(&NoParameters, plain.clone(), &views(&golden));
     assert_eq!(
         ids(&reference.ids.clone().narrow(1, 1, K)),
         golden.candidates.concat(),
@@ -181,7 +181,7 @@ fn values_of_tokens_are_those_of_pytorch() {
     type B = NdArray64;
     let golden = golden();
     let (plain, views) = (prediction::<B>(&golden), views(&golden));
-    let reference = task().reference(plain.clone(), &views);
+    let reference = task().reference(&NoParameters, plain.clone(), &views);
     let (h_dot, w_dot) = (matrix(&golden.h_dot), matrix(&golden.W_dot));
     let coefficients = |step: f64| {
         let shifted = Hidden {
