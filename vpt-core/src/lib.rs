@@ -17,7 +17,8 @@
 //! | Algorithm 1, A.7 (burn-in), A.5 (cadence) | [`Trainer`] |
 //!
 //! Beside them lies what published checkpoints need whatever they hold: [`weights`] reads their
-//! tensors, and `hub` (a feature) finds them by name.
+//! tensors, `hub` (a feature) finds them by name, [`pretrained`] reads and writes their folders, and
+//! [`layers`] are what they compute with.
 //!
 //! Libraries return errors and never print; randomness is drawn on the host from generators that
 //! checkpoints hold.
@@ -28,9 +29,11 @@ mod feedback;
 mod grad_vector;
 #[cfg(feature = "hub")]
 pub mod hub;
+pub mod layers;
 mod meta;
 mod moments;
 mod parameters;
+pub mod pretrained;
 mod stateful;
 mod subset;
 mod task;

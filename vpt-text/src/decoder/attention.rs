@@ -2,11 +2,11 @@
 
 use super::cache::LayerCache;
 use super::config::DecoderConfig;
-use super::layers::{Linear, narrow, widen};
 use super::model::DecoderInput;
 use super::rope::{Rotary, Rotation};
 use burn::module::Module;
 use burn::tensor::{FloatDType, Int, Tensor, backend::Backend};
+use vpt_core::layers::{Linear, narrow, widen};
 
 /// Added to a score that must not count: after the softmax its weight is exactly 0.
 const MASKED: f64 = -1e30;

@@ -3,9 +3,9 @@
 use super::attention::{Context, SelfAttention};
 use super::cache::LayerCache;
 use super::config::DecoderConfig;
-use super::layers::{Linear, RmsNorm, silu};
 use burn::module::Module;
 use burn::tensor::{Tensor, backend::Backend};
+use vpt_core::layers::{Linear, RmsNorm, silu};
 
 /// down(silu(gate(x)) · up(x)).
 #[derive(Module, Debug)]

@@ -2,6 +2,7 @@
 
 use super::rope_scaling::RopeScaling;
 use serde::{Deserialize, Serialize};
+use vpt_core::pretrained::{ConfigError, invalid};
 
 /// The longest table of rotary angles that is built: 2²⁰ positions.
 const MAX_POSITIONS: usize = 1 << 20;
@@ -104,53 +105,6 @@ fn default_eps() -> f64 {
 
 fn default_range() -> f64 {
     0.02
-}
-
-/// A configuration that cannot be used, with the field at fault.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// Not JSON, or not an object.
-    #[error("not a JSON object: {0}")]
-    Syntax(String),
-    /// A field that has no safe default is absent.
-    #[error("`{field}` is missing")]
-    Missing {
-        /// Its name.
-        field: &'static str,
-    },
-    /// A field holds something that cannot be meant.
-    #[error("`{field}` = {value}: {reason}")]
-    Invalid {
-        /// Its name.
-        field: &'static str,
-        /// What it holds.
-        value: String,
-        /// What it should hold.
-        reason: String,
-    },
-    /// A field asks for what this decoder does not compute.
-    #[error("`{field}` = {value} is not supported (only {supported})")]
-    Unsupported {
-        /// Its name.
-        field: &'static str,
-        /// What it holds.
-        value: String,
-        /// What would do.
-        supported: &'static str,
-    },
-}
-
-pub(crate) fn invalid(
-    field: &'static str,
-    value: impl ToString,
-    reason: impl Into<String>,
-) -> ConfigError {
-    ConfigError::Invalid {
-        field,
-        value: value.to_string(),
-        reason: reason.into(),
-    }
 }
 
 impl DecoderConfig {

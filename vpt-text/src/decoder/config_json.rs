@@ -1,57 +1,9 @@
 //! `config.json`, as Transformers 4 and 5 write it.
 
-use super::config::{ConfigError, DecoderConfig, ModelType, invalid};
+use super::config::{DecoderConfig, ModelType};
 use super::rope_scaling::RopeScaling;
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
-
-/// The fields of one JSON object, fetched by name; `null` counts as absent, as in Transformers.
-struct Fields(Map<String, Value>);
-
-impl Fields {
-    fn value(&self, field: &str) -> Option<&Value> {
-        self.0.get(field).filter(|value| !value.is_null())
-    }
-
-    fn get<T: DeserializeOwned>(&self, field: &'static str) -> Result<Option<T>, ConfigError> {
-        let Some(value) = self.value(field) else {
-            return Ok(None);
-        };
-        let parsed = serde_json::from_value(value.clone());
-        parsed
-            .map(Some)
-            .map_err(|error| invalid(field, value, error.to_string()))
-    }
-
-    fn require<T: DeserializeOwned>(&self, field: &'static str) -> Result<T, ConfigError> {
-        self.get(field)?.ok_or(ConfigError::Missing { field })
-    }
-
-    /// `field`, if present, is one of `allowed`.
-    fn only(
-        &self,
-        field: &'static str,
-        allowed: &[Value],
-        supported: &'static str,
-    ) -> Result<(), ConfigError> {
-        match self.value(field) {
-            Some(value) if !allowed.contains(value) => Err(ConfigError::Unsupported {
-                field,
-                value: value.to_string(),
-                supported,
-            }),
-            _ => Ok(()),
-        }
-    }
-
-    /// One id or a list of them.
-    fn ids(&self, field: &'static str) -> Result<Vec<u32>, ConfigError> {
-        match self.value(field) {
-            Some(Value::Array(_)) => Ok(self.get(field)?.unwrap_or_default()),
-            _ => Ok(self.get(field)?.into_iter().collect()),
-        }
-    }
-}
+use vpt_core::pretrained::{ConfigError, Fields, invalid};
 
 /// θ and its scaling from their several homes: `rope_theta` with `rope_scaling` (Transformers 4),
 /// `rope_parameters` (5). What two of them say must agree.
@@ -59,7 +11,7 @@ fn rope(fields: &Fields, positions: usize) -> Result<(f64, RopeScaling), ConfigE
     let mut theta: Option<f64> = fields.get("rope_theta")?;
     let mut scaling = None;
     for group in ["rope_parameters", "rope_scaling"] {
-        let Some(inner) = fields.get::<Map<String, Value>>(group)?.map(Fields) else {
+        let Some(inner) = fields.get::<Map<String, Value>>(group)?.map(Fields::from) else {
             continue;
         };
         inner.only("partial_rotary_factor", &[json!(1), json!(1.0)], "1")?;
@@ -73,7 +25,7 @@ fn rope(fields: &Fields, positions: usize) -> Result<(f64, RopeScaling), ConfigE
         }
         let found = rope_scaling(group, &inner, positions)?;
         if scaling.is_some_and(|scaling| scaling != found) {
-            return Err(disagrees(&Value::Object(inner.0)));
+            return Err(disagrees(&Value::Object(inner.into())));
         }
         scaling = Some(found);
     }
@@ -121,8 +73,7 @@ fn rope_scaling(
 
 /// The tokens that end a text by a `generation_config.json`.
 pub(super) fn generation_eos(text: &str) -> Result<Vec<u32>, ConfigError> {
-    let map = serde_json::from_str(text).map_err(|e| ConfigError::Syntax(e.to_string()))?;
-    Fields(map).ids("eos_token_id")
+    Fields::parse(text)?.ids("eos_token_id")
 }
 
 impl DecoderConfig {
@@ -136,8 +87,7 @@ impl DecoderConfig {
     /// decoder does not compute (other scalings of the rotary positions, sliding windows, another
     /// activation, quantised weights).
     pub fn from_json(text: &str) -> Result<Self, ConfigError> {
-        let map = serde_json::from_str(text).map_err(|e| ConfigError::Syntax(e.to_string()))?;
-        let fields = Fields(map);
+        let fields = Fields::parse(text)?;
         let kind: String = fields.require("model_type")?;
         let model_type = match kind.as_str() {
             "qwen2" => ModelType::Qwen2,
@@ -177,7 +127,7 @@ impl DecoderConfig {
         }
         let num_attention_heads = fields.require("num_attention_heads")?;
         // Qwen2's class has 32 as default when the key is absent; `null` means "as many as heads".
-        let absent = !fields.0.contains_key("num_key_value_heads");
+        let absent = !fields.has("num_key_value_heads");
         let kv_default = if model_type == ModelType::Qwen2 && absent {
             32
         } else {

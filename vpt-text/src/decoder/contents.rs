@@ -1,8 +1,8 @@
 //! What the files of a checkpoint say that they hold.
 
 use super::config_json::generation_eos;
-use super::weights::CheckpointError;
 use std::path::{Path, PathBuf};
+use vpt_core::pretrained::CheckpointError;
 use vpt_core::weights::TensorFiles;
 
 /// The files of a checkpoint and the tensors in them.

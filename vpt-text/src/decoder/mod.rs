@@ -4,7 +4,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `config`, `config_json` | sizes and switches, named as in `config.json`; reading and writing it |
-//! | `layers`, `rope`, `rope_scaling`, `attention`, `block` | the layers, each differentiable any number of times |
+//! | `rope`, `rope_scaling`, `attention`, `block` | the layers beside those of [`vpt_core::layers`], each differentiable any number of times |
 //! | `model` | [`Decoder`] and [`DecoderInput`] |
 //! | `cache`, `generate` | keys and values of past tokens; batched continuation, greedy or drawn |
 //! | `weights`, `contents` | Hugging Face folders, read and written; what is in one |
@@ -22,10 +22,8 @@ mod config_json;
 mod contents;
 mod generate;
 mod gguf;
-mod layers;
 mod lora;
 mod model;
-mod params;
 mod rope;
 mod rope_scaling;
 mod weights;
@@ -33,20 +31,20 @@ mod weights;
 pub use attention::SelfAttention;
 pub use block::{Block, Mlp};
 pub use cache::KvCache;
-pub use config::{ConfigError, DecoderConfig, ModelType};
+pub use config::{DecoderConfig, ModelType};
 pub use contents::{Contents, StoredTensor};
 pub use generate::{
     Completion, End, GenerateError, Generated, Generation, Sampling, SamplingError, Strategy,
     complete, generate,
 };
 pub use gguf::{Gguf, GgufError, GgufFault};
-pub use layers::{Embedding, Linear, RmsNorm};
-pub use lora::{Lora, LoraConfig, LoraError, ModulePattern, TargetModules, is_adapter};
+pub use lora::{LoraConfig, LoraError, ModulePattern, TargetModules, is_adapter};
 pub use model::{Decoder, DecoderInput, layer_index};
 pub use rope::Rotary;
 pub use rope_scaling::RopeScaling;
-pub use weights::{CheckpointError, LoadNotes, LoadOptions};
+pub use vpt_core::layers::{Embedding, Linear, Lora, RmsNorm};
+pub use vpt_core::pretrained::{CheckpointError, ConfigError};
+pub use weights::{LoadNotes, LoadOptions};
 
-pub(crate) use layers::widen;
 pub(crate) use model::{context, run};
-pub(crate) use params::{fill, float_options};
+pub(crate) use vpt_core::layers::{fill, float_options, widen};

@@ -2,15 +2,15 @@
 
 use super::attention::Context;
 use super::block::Block;
-use super::config::{ConfigError, DecoderConfig};
-use super::layers::{Embedding, Linear, RmsNorm};
+use super::config::DecoderConfig;
 use super::lora::LoraConfig;
-use super::params::fill;
 use super::rope::Rotary;
 use burn::module::Module;
 use burn::tensor::{Int, Tensor, TensorData, backend::Backend};
 use rand::Rng;
 use rand_distr::StandardNormal;
+use vpt_core::layers::{Embedding, Linear, RmsNorm, fill};
+use vpt_core::pretrained::ConfigError;
 
 /// A decoder-only language model: the learner θ of §3.3.
 ///

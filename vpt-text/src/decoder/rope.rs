@@ -2,10 +2,9 @@
 //! the configuration says so.
 
 use super::config::DecoderConfig;
-use super::layers::narrow;
-use super::params::float_options;
 use burn::module::Module;
 use burn::tensor::{Int, Tensor, TensorData, backend::Backend};
+use vpt_core::layers::{float_options, narrow};
 
 /// Cosines and sines of every position's angles, computed once in f64.
 ///

@@ -1,8 +1,8 @@
 //! Scalings of the rotary frequencies, for contexts longer than a model was first trained on.
 
-use super::config::{ConfigError, invalid};
 use serde::{Deserialize, Serialize};
 use std::f64::consts::TAU;
+use vpt_core::pretrained::{ConfigError, invalid};
 
 /// How the rotary frequencies are scaled; the fields carry the names of `config.json`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]

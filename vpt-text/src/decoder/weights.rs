@@ -1,61 +1,16 @@
 //! Hugging Face folders: `config.json` and the weights, read and written.
 
-use super::config::{ConfigError, DecoderConfig};
+use super::config::DecoderConfig;
 use super::model::Decoder;
-use super::params::{Named, fill, named};
 use burn::tensor::{TensorData, backend::Backend};
-use safetensors::tensor::{Dtype, View};
-use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap};
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use tempfile::NamedTempFile;
-use vpt_core::weights::{TensorFiles, WeightsError};
+use std::collections::BTreeSet;
+use std::path::Path;
+use vpt_core::layers::{fill, named};
+use vpt_core::pretrained::{CheckpointError, read_config, save_folder};
+use vpt_core::weights::TensorFiles;
 
-const CONFIG: &str = "config.json";
-const WEIGHTS: &str = "model.safetensors";
 const HEAD: &str = "lm_head.weight";
 const EMBEDDING: &str = "embed_tokens.weight";
-
-/// Why a folder could not be read or written.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CheckpointError {
-    /// The operating system refused.
-    #[error("{}: {source}", file.display())]
-    Io {
-        /// The file or folder.
-        file: PathBuf,
-        /// Its reason.
-        source: std::io::Error,
-    },
-    /// `config.json` cannot be used.
-    #[error("{}: {source}", file.display())]
-    Config {
-        /// The file.
-        file: PathBuf,
-        /// The field at fault.
-        source: ConfigError,
-    },
-    /// The tensors' files, or a tensor that the configuration asks for.
-    #[error(transparent)]
-    Weights(#[from] WeightsError),
-    /// A tensor is there that the configuration has no place for.
-    #[error("{}: tensor `{key}` has no place in this model", file.display())]
-    Unexpected {
-        /// The file.
-        file: PathBuf,
-        /// The tensor.
-        key: String,
-    },
-}
-
-impl CheckpointError {
-    pub(crate) fn io(file: &Path) -> impl FnOnce(std::io::Error) -> Self {
-        let file = file.to_owned();
-        move |source| Self::Io { file, source }
-    }
-}
 
 /// What may be decided against `config.json` when loading.
 #[derive(Clone, Debug, Default)]
@@ -97,10 +52,7 @@ impl<B: Backend> Decoder<B> {
         options: &LoadOptions,
         device: &B::Device,
     ) -> Result<(Self, LoadNotes), CheckpointError> {
-        let file = folder.join(CONFIG);
-        let text = std::fs::read_to_string(&file).map_err(CheckpointError::io(&file))?;
-        let config = DecoderConfig::from_json(&text);
-        let mut config = config.map_err(|source| CheckpointError::Config { file, source })?;
+        let mut config = read_config(folder, DecoderConfig::from_json)?;
         if let Some(tie) = options.tie_word_embeddings {
             config.tie_word_embeddings = tie;
         }
@@ -136,66 +88,9 @@ impl<B: Backend> Decoder<B> {
     /// # Errors
     /// [`CheckpointError::Io`] names the file.
     pub fn save(&self, folder: &Path) -> Result<(), CheckpointError> {
-        std::fs::create_dir_all(folder).map_err(CheckpointError::io(folder))?;
         let tensors = named(&self.clone().merged())
             .into_iter()
-            .map(|named| (key_of(&named.path), Stored(named)));
-        let format = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-        // Sorts by element type, then key: all are F32 here.
-        replace(&folder.join(WEIGHTS), |file| {
-            safetensors::serialize_to_file(tensors, Some(format), file.path())
-                .map_err(std::io::Error::other)
-        })?;
-        let config = self.config().to_json();
-        replace(&folder.join(CONFIG), |file| {
-            file.write_all(config.as_bytes())
-        })
-    }
-}
-
-/// Writes a file under a temporary name in its own folder, then renames it.
-fn replace(
-    path: &Path,
-    write: impl FnOnce(&mut NamedTempFile) -> std::io::Result<()>,
-) -> Result<(), CheckpointError> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    // Temporary files are private by default; this one stays, so the umask decides.
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    let mut file = builder
-        .tempfile_in(folder)
-        .map_err(CheckpointError::io(path))?;
-    write(&mut file).map_err(CheckpointError::io(path))?;
-    file.as_file()
-        .sync_all()
-        .map_err(CheckpointError::io(path))?;
-    file.persist(path)
-        .map_err(|error| CheckpointError::io(path)(error.error))?;
-    Ok(())
-}
-
-/// A parameter as safetensors writes it: one at a time on the host.
-struct Stored(Named);
-
-impl View for Stored {
-    fn dtype(&self) -> Dtype {
-        Dtype::F32
-    }
-
-    fn shape(&self) -> &[usize] {
-        &self.0.shape
-    }
-
-    fn data(&self) -> Cow<'_, [u8]> {
-        let values = (self.0.values)();
-        Cow::Owned(values.iter::<f32>().flat_map(f32::to_le_bytes).collect())
-    }
-
-    fn data_len(&self) -> usize {
-        4 * self.0.shape.iter().product::<usize>()
+            .map(|named| (key_of(&named.path), named));
+        save_folder(folder, &self.config().to_json(), tensors)
     }
 }

@@ -1,9 +1,9 @@
 //! What can be wrong with a GGUF file.
 
-use super::super::config::ConfigError;
 use std::io;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
+use vpt_core::pretrained::ConfigError;
 
 /// A GGUF file that cannot be used.
 #[derive(Debug, Error)]

@@ -20,7 +20,6 @@ mod tokenizer;
 use super::config::{DecoderConfig, ModelType};
 use super::contents::{Contents, StoredTensor};
 use super::model::Decoder;
-use super::params::fill;
 use super::weights::{LoadNotes, LoadOptions};
 use burn::tensor::{TensorData, backend::Backend};
 use header::Header;
@@ -29,6 +28,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use vpt_core::layers::fill;
 
 pub use fault::{GgufError, GgufFault};
 

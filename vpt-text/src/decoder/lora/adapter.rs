@@ -2,17 +2,15 @@
 
 use super::config::LoraConfig;
 use super::error::LoraError;
-use super::layer::Lora;
 use super::peft;
-use crate::decoder::layers::Linear;
 use crate::decoder::model::Decoder;
-use crate::decoder::params::{float_options, named};
 use burn::module::{Param, ParamId};
 use burn::tensor::{Tensor, TensorData, backend::Backend};
 use rand::Rng;
 use safetensors::tensor::{Dtype, TensorView};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use vpt_core::layers::{Linear, Lora, float_options, named};
 use vpt_core::{parameters, read_tensors, write_atomically};
 
 const CONFIG: &str = "adapter_config.json";

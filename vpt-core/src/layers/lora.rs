@@ -13,11 +13,11 @@ pub struct Lora<B: Backend> {
     /// B, `[out, rank]`.
     pub b: Param<Tensor<B, 2>>,
     /// s.
-    pub(super) scale: f64,
+    pub scale: f64,
     /// The share of inputs that is zeroed, where a forward pass has a seed for it.
-    pub(super) dropout: f64,
+    pub dropout: f64,
     /// The adapter's own stream of masks under any seed.
-    pub(super) stream: u64,
+    pub stream: u64,
 }
 
 impl<B: Backend> Lora<B> {
@@ -25,7 +25,7 @@ impl<B: Backend> Lora<B> {
     ///
     /// # Shapes
     /// `[rows, in] → [rows, out]`
-    pub(crate) fn forward(&self, x: Tensor<B, 2>, seed: Option<u64>) -> Tensor<B, 2> {
+    pub fn forward(&self, x: Tensor<B, 2>, seed: Option<u64>) -> Tensor<B, 2> {
         let x = match seed {
             Some(seed) if self.dropout > 0.0 => {
                 let mask = self.mask(seed, &x);
@@ -40,7 +40,7 @@ impl<B: Backend> Lora<B> {
     }
 
     /// s·B·A, what merging adds to W. `[out, in]`
-    pub(crate) fn product(&self) -> Tensor<B, 2> {
+    pub fn product(&self) -> Tensor<B, 2> {
         self.b.val().mul_scalar(self.scale).matmul(self.a.val())
     }
 

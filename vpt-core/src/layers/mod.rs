@@ -4,10 +4,17 @@
 //! backward has no backward), and its `nn::RmsNorm` and `sigmoid` compute in f32 whatever the
 //! input.
 
-use super::lora::Lora;
-use super::params::unfilled;
+mod layer_norm;
+mod lora;
+mod params;
+
+pub use layer_norm::LayerNorm;
+pub use lora::Lora;
+pub use params::{Named, fill, float_options, named, unfilled};
+
 use burn::module::{Module, Param};
 use burn::tensor::{DType, FloatDType, Int, Tensor, backend::Backend};
+use std::f64::consts::FRAC_1_SQRT_2;
 
 /// y = x·Wᵀ + b, with W stored `[out, in]` as in the checkpoint, and an adapter's part beside it.
 #[derive(Module, Debug)]
@@ -21,7 +28,8 @@ pub struct Linear<B: Backend> {
 }
 
 impl<B: Backend> Linear<B> {
-    pub(crate) fn unfilled(input: usize, output: usize, bias: bool, device: &B::Device) -> Self {
+    /// Without values and without an adapter.
+    pub fn unfilled(input: usize, output: usize, bias: bool, device: &B::Device) -> Self {
         Self {
             weight: unfilled([output, input], device),
             bias: bias.then(|| unfilled([output], device)),
@@ -40,7 +48,13 @@ impl<B: Backend> Linear<B> {
 
     /// [`forward`](Self::forward) with the seed of the adapter's dropout masks; none outside
     /// training.
-    pub(crate) fn forward_dropping<const D: usize>(
+    ///
+    /// # Shapes
+    /// `[.., in] → [.., out]`
+    ///
+    /// # Panics
+    /// As [`forward`](Self::forward).
+    pub fn forward_dropping<const D: usize>(
         &self,
         x: Tensor<B, D>,
         dropout: Option<u64>,
@@ -69,7 +83,7 @@ impl<B: Backend> Linear<B> {
     }
 
     /// W with the adapter's part added. `[out, in]`
-    pub(crate) fn whole_weight(&self) -> Tensor<B, 2> {
+    pub fn whole_weight(&self) -> Tensor<B, 2> {
         match &self.lora {
             Some(lora) => self.weight.val() + lora.product(),
             None => self.weight.val(),
@@ -85,7 +99,8 @@ pub struct Embedding<B: Backend> {
 }
 
 impl<B: Backend> Embedding<B> {
-    pub(crate) fn unfilled(count: usize, width: usize, device: &B::Device) -> Self {
+    /// Without values.
+    pub fn unfilled(count: usize, width: usize, device: &B::Device) -> Self {
         Self {
             weight: unfilled([count, width], device),
         }
@@ -115,7 +130,8 @@ pub struct RmsNorm<B: Backend> {
 }
 
 impl<B: Backend> RmsNorm<B> {
-    pub(crate) fn unfilled(width: usize, eps: f64, device: &B::Device) -> Self {
+    /// Without values.
+    pub fn unfilled(width: usize, eps: f64, device: &B::Device) -> Self {
         Self {
             weight: unfilled([width], device),
             eps,
@@ -146,13 +162,21 @@ impl<B: Backend> RmsNorm<B> {
 /// e⁻ˣ would overflow for very negative x: the value would still be right (x/∞ = 0) but its
 /// gradient would be 0·∞. Below −80 the factor is 2e-35 either way. The reciprocal has a cheaper
 /// backward pass than the quotient.
-pub(crate) fn silu<B: Backend, const D: usize>(x: Tensor<B, D>) -> Tensor<B, D> {
+pub fn silu<B: Backend, const D: usize>(x: Tensor<B, D>) -> Tensor<B, D> {
     let denominator = x.clone().clamp_min(-80.0).neg().exp().add_scalar(1.0);
     x * denominator.recip()
 }
 
+/// x·½(1 + erf(x/√2)), and its derivatives of any order.
+///
+/// burn's own `gelu` has this value, but the derivative of the approximation by tanh.
+pub fn gelu<B: Backend, const D: usize>(x: Tensor<B, D>) -> Tensor<B, D> {
+    let share = x.clone().mul_scalar(FRAC_1_SQRT_2).erf();
+    x * share.add_scalar(1.0).mul_scalar(0.5)
+}
+
 /// Norms and softmax compute in f32 at least: 16-bit floats are widened, others pass.
-pub(crate) fn widen<B: Backend, const D: usize>(x: Tensor<B, D>) -> Tensor<B, D> {
+pub fn widen<B: Backend, const D: usize>(x: Tensor<B, D>) -> Tensor<B, D> {
     match x.dtype() {
         DType::F16 | DType::BF16 => x.cast(FloatDType::F32),
         _ => x,
@@ -160,15 +184,14 @@ pub(crate) fn widen<B: Backend, const D: usize>(x: Tensor<B, D>) -> Tensor<B, D>
 }
 
 /// Back to the `dtype` that was widened.
-pub(crate) fn narrow<B: Backend, const D: usize>(x: Tensor<B, D>, dtype: DType) -> Tensor<B, D> {
+pub fn narrow<B: Backend, const D: usize>(x: Tensor<B, D>, dtype: DType) -> Tensor<B, D> {
     if x.dtype() == dtype { x } else { x.cast(dtype) }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{RmsNorm, silu};
-    use crate::decoder::params::fill;
-    use burn::backend::{Autodiff, Flex};
+    use super::{RmsNorm, fill, gelu, silu};
+    use burn::backend::{Autodiff, Flex, NdArray};
     use burn::tensor::{Tensor, TensorData};
 
     #[test]
@@ -184,6 +207,42 @@ mod tests {
         let expected = [0.0, 0.0, 0.0, 0.0, 0.072_329_5, 0.5, 1.090_784_2, 1.0];
         for (found, expected) in slope.iter::<f32>().zip(expected) {
             assert!((found - expected).abs() < 1e-6, "{found} {expected}");
+        }
+    }
+
+    /// Value, slope and curvature in closed form, in f64 on nested tapes: with the density
+    /// p(x) = exp(−x²/2)/√2π they are xΦ, Φ + xp and (2 − x²)p.
+    #[test]
+    fn gelu_is_exact_to_the_second_derivative() {
+        type Nested = Autodiff<Autodiff<NdArray<f64>>>;
+        let device = Default::default();
+        // x, Φ(x) to ten digits.
+        for (x, phi) in [
+            (-3.0, 0.001_349_898_03),
+            (-0.5, 0.308_537_538_73),
+            (0.0, 0.5),
+            (1.0, 0.841_344_746_07),
+            (2.5, 0.993_790_334_67),
+        ] {
+            let density = (-x * x / 2.0f64).exp() / std::f64::consts::TAU.sqrt();
+            let inner = Tensor::<Autodiff<NdArray<f64>>, 1>::from_data(
+                TensorData::from([x]),
+                (&device, burn::tensor::DType::F64),
+            )
+            .require_grad();
+            let outer = Tensor::<Nested, 1>::from_inner(inner.clone()).require_grad();
+            let y = gelu(outer.clone());
+            let value: f64 = y.clone().into_scalar();
+            let slope = outer.grad(&y.backward()).unwrap();
+            let curvature = inner.grad(&slope.backward()).unwrap();
+            let (slope, curvature): (f64, f64) = (slope.into_scalar(), curvature.into_scalar());
+            for (found, expected) in [
+                (value, x * phi),
+                (slope, phi + x * density),
+                (curvature, (2.0 - x * x) * density),
+            ] {
+                assert!((found - expected).abs() < 1e-9, "{x}: {found} {expected}");
+            }
         }
     }
 

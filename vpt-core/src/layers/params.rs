@@ -7,7 +7,7 @@ use burn::tensor::{DType, Element, Tensor, TensorCreationOptions, TensorData, ba
 ///
 /// burn keeps one default element type per device, not per backend: whichever of `NdArray<f32>`
 /// and `NdArray<f64>` runs first in a process would set it for both.
-pub(crate) fn float_options<B: Backend>(device: &B::Device) -> TensorCreationOptions<B> {
+pub fn float_options<B: Backend>(device: &B::Device) -> TensorCreationOptions<B> {
     let options = TensorCreationOptions::new(device.clone());
     match <B::FloatElem as Element>::dtype() {
         DType::F64 => options.with_dtype(DType::F64),
@@ -19,7 +19,7 @@ pub(crate) fn float_options<B: Backend>(device: &B::Device) -> TensorCreationOpt
 ///
 /// Modules here are built as skeletons and then filled, from a generator or from a file, so that
 /// no size is allocated before it was compared with what is there.
-pub(crate) fn unfilled<B: Backend, const D: usize>(
+pub fn unfilled<B: Backend, const D: usize>(
     shape: [usize; D],
     device: &B::Device,
 ) -> Param<Tensor<B, D>> {
@@ -34,7 +34,7 @@ pub(crate) fn unfilled<B: Backend, const D: usize>(
 ///
 /// # Errors
 /// The first error of `source`; it is not called again after one.
-pub(crate) fn fill<B, M, E, S>(module: M, source: S) -> Result<M, E>
+pub fn fill<B, M, E, S>(module: M, source: S) -> Result<M, E>
 where
     B: Backend,
     M: Module<B>,
@@ -90,17 +90,17 @@ where
 }
 
 /// A parameter's values, fetched when asked for.
-pub(crate) struct Named {
+pub struct Named {
     /// Its dotted path.
-    pub(crate) path: String,
+    pub path: String,
     /// Its shape.
-    pub(crate) shape: Vec<usize>,
+    pub shape: Vec<usize>,
     /// Its values, in row-major order.
-    pub(crate) values: Box<dyn Fn() -> TensorData>,
+    pub values: Box<dyn Fn() -> TensorData>,
 }
 
 /// Every float parameter of `module`, in module order.
-pub(crate) fn named<B: Backend, M: Module<B>>(module: &M) -> Vec<Named> {
+pub fn named<B: Backend, M: Module<B>>(module: &M) -> Vec<Named> {
     let mut list = List {
         path: Vec::new(),
         found: Vec::new(),
