@@ -1,14 +1,14 @@
 //! Value-based pretraining for vision.
 //!
-//! What stands so far is the host's side of it, plain arrays without a tensor library: [`images`]
-//! and how they change size, [`augment`], the views that DINO is trained on, a [`loader`] on
-//! threads, [`sets`] as they are published, [`scenes`] that are drawn with exact labels, and
-//! [`metrics`]. The rest of this page says what is to come on top; nothing of it has been measured.
+//! What stands so far is the learner, [`vit`], and the host's side, plain arrays without a tensor
+//! library: [`images`] and how they change size, [`augment`], the views that DINO is trained on, a
+//! [`loader`] on threads, [`sets`] as they are published, [`scenes`] that are drawn with exact
+//! labels, and [`metrics`]. The rest of this page says what is to come on top; nothing of it has been measured.
 //!
 //! # Learner
 //!
-//! DINOv3's vision transformer, chosen by configuration, with fields named as in the checkpoint's
-//! `config.json`.
+//! DINOv3's vision transformer ([`vit`]), chosen by configuration, with fields named as in the
+//! checkpoint's `config.json`.
 //!
 //! # Objectives
 //!
@@ -47,5 +47,6 @@ pub mod loader;
 pub mod metrics;
 pub mod scenes;
 pub mod sets;
+pub mod vit;
 
 mod random;
