@@ -29,7 +29,9 @@ pub(super) fn features<B: Backend>(backbone: &Vit<B>, pixels: Tensor<B, 4>) -> F
 /// If there are none, or of several sizes.
 pub(super) fn stacked<B: Backend>(images: &[&Planes], device: &B::Device) -> Tensor<B, 4> {
     let [channels, height, width] = images[0].shape();
-    let same = images.iter().all(|image| image.shape() == images[0].shape());
+    let same = images
+        .iter()
+        .all(|image| image.shape() == images[0].shape());
     assert!(same, "images of one size");
     let values = images.iter().flat_map(|image| image.values());
     let values: Vec<f32> = values.copied().collect();

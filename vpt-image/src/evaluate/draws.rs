@@ -115,15 +115,26 @@ mod tests {
         assert_eq!(again.take(7, refuse, |_| true).unwrap(), next);
 
         assert!(Draws::new(3, 6).unwrap().restore(saved).is_err());
-        assert!(Draws::new(3, 5).unwrap().take(5, refuse, |_| false).is_err());
+        assert!(
+            Draws::new(3, 5)
+                .unwrap()
+                .take(5, refuse, |_| false)
+                .is_err()
+        );
     }
 
     #[test]
     fn an_epoch_of_nothing_is_an_error() {
         let bad = |index| Err::<(), _>(EvaluateError::Unlabelled { index });
-        let error = Draws::new(0, 4).unwrap().take(1, bad, |_| true).unwrap_err();
+        let error = Draws::new(0, 4)
+            .unwrap()
+            .take(1, bad, |_| true)
+            .unwrap_err();
         let message = error.to_string();
-        assert!(message.starts_with("none of 4 samples can be used; the last: sample"), "{message}");
+        assert!(
+            message.starts_with("none of 4 samples can be used; the last: sample"),
+            "{message}"
+        );
         assert!(Draws::new(0, 0).is_err());
     }
 }

@@ -11,7 +11,9 @@ pub enum EvaluateError {
     #[error(transparent)]
     Set(#[from] SetError),
     /// A pixel's label that the head has no class for.
-    #[error("sample {index}: label {label} at row {row}, column {column}; there are {classes} classes, from 0")]
+    #[error(
+        "sample {index}: label {label} at row {row}, column {column}; there are {classes} classes, from 0"
+    )]
     Label {
         /// The sample.
         index: usize,
@@ -41,7 +43,9 @@ pub enum EvaluateError {
         index: usize,
     },
     /// An image that does not fit the backbone or the others of its batch.
-    #[error("sample {index}: {height} x {width} pixels (height x width) after processing; {needed}")]
+    #[error(
+        "sample {index}: {height} x {width} pixels (height x width) after processing; {needed}"
+    )]
     Size {
         /// The sample.
         index: usize,

@@ -2,8 +2,9 @@
 
 use super::backbone::{features, stacked};
 use super::draws::Draws;
-use super::fit::one_size;
+use super::kept::one_size;
 use super::{EvaluateError, FitConfig, HasBackbone, Head, HeadConfig, HeadFit, Labelled, Question};
+use crate::images::Planes;
 use crate::vit::Vit;
 use burn::backend::Autodiff;
 use burn::tensor::{Tensor, backend::Backend};
@@ -130,8 +131,16 @@ impl<Q: Question, I: Backend> HeadFeedback<Q, I> {
             let sample = meta.lesson(question, index, patch);
             sample.map(|sample| (index, sample))
         };
-        let drawn = self.draws.take(self.batch, load, |error| meta.skips(error))?;
-        let pixels = stacked::<I>(&one_size(&drawn)?, &self.device);
+        let drawn = self
+            .draws
+            .take(self.batch, load, |error| meta.skips(error))?;
+        one_size(
+            drawn
+                .iter()
+                .map(|(index, sample)| (*index, sample.pixels.size())),
+        )?;
+        let pixels: Vec<&Planes> = drawn.iter().map(|(_, sample)| &sample.pixels).collect();
+        let pixels = stacked::<I>(&pixels, &self.device);
         let truths: Vec<&Q::Truth> = drawn.iter().map(|(_, sample)| &sample.truth).collect();
         let tokens = question.tokens(features(backbone, Tensor::from_inner(pixels)));
         let head: Head<Autodiff<I>> = lift(self.fit.head());

@@ -3,15 +3,12 @@
 //! An evaluation, done on a copy: the learner of a run is never trained on labels.
 
 use super::draws::Draws;
-use super::fit::one_size;
-use super::backbone::stacked;
-use super::labelled::Sample;
-use super::{EvaluateError, FitConfig, Head, Labelled, Moments, Question};
+use super::kept::Kept;
+use super::{EvaluateError, FitConfig, Head, Labelled, Moments, Question, Tokens};
 use crate::vit::{RopeDraw, Vit, layer_index};
 use burn::backend::Autodiff;
 use burn::module::Module;
 use burn::tensor::{ElementConversion, Tensor, backend::Backend};
-use std::collections::HashMap;
 use vpt_core::{ParamSubset, UpdateGradient, lift};
 
 /// A backbone with its head.
@@ -75,28 +72,27 @@ pub fn fine_tune<Q: Question, I: Backend>(
         None => true,
     });
     let mut optimiser = config.optimiser();
-    let mut lower = Lower {
-        backbone,
-        first,
-        kept: HashMap::new(),
-        draws: Draws::new(config.seed, set.len())?,
-    };
+    let rope = RopeDraw::none();
+    let patch = backbone.config().patch_size;
+    let mut draws = Draws::new(config.seed, set.len())?;
+    let mut kept = Kept::new(patch, backbone.device());
     for step in 0..config.steps {
-        let indices = lower.look(question, set, config.batch)?;
-        let batch: Vec<_> = indices.iter().map(|index| &lower.kept[index]).collect();
-        let grid = batch[0].grid;
-        let tokens = batch.iter().map(|kept| kept.tokens.clone()).collect();
-        let truths: Vec<&Q::Truth> = batch.iter().map(|kept| &kept.truth).collect();
-
+        let (Tokens { values, grid }, truths) =
+            kept.batch((&mut draws, config.batch), question, set, |pixels| {
+                let [_, _, height, width] = pixels.dims();
+                Tokens {
+                    values: backbone.below(pixels, &rope, first),
+                    grid: [height / patch, width / patch],
+                }
+            })?;
         let module: Tuned<Autodiff<I>> = learning.track(lift(&tuned));
-        let tokens = Tensor::from_inner(Tensor::cat(tokens, 0));
-        let features = module.backbone.above(tokens, grid, &RopeDraw::none(), first);
+        let values = Tensor::from_inner(values);
+        let features = module.backbone.above(values, grid, &rope, first);
         let (maps, moments) = module.head.train(question.tokens(features));
         let loss = question.loss(maps, &truths, step < config.depth_warmup);
         let figure: f64 = loss.clone().inner().into_scalar().elem();
         let gradient = UpdateGradient::within(loss, &module, &learning);
-        let (gradient, norm) = gradient.clipped(config.clip);
-        if !(figure.is_finite() && norm.is_finite()) {
+        if !(figure.is_finite() && gradient.as_vector().norm().is_finite()) {
             return Err(EvaluateError::NotFinite { step });
         }
         let rate = config.schedule().rate(step);
@@ -105,56 +101,4 @@ pub fn fine_tune<Q: Question, I: Backend>(
         tuned.head = tuned.head.follow(&moments);
     }
     Ok(tuned)
-}
-
-/// The tokens that enter the blocks that learn.
-struct Lower<'a, Y, I: Backend> {
-    backbone: &'a Vit<I>,
-    first: usize,
-    kept: HashMap<usize, Kept<Y, I>>,
-    draws: Draws,
-}
-
-struct Kept<Y, I: Backend> {
-    /// `[1, tokens, hidden]`
-    tokens: Tensor<I, 3>,
-    grid: [usize; 2],
-    truth: Y,
-}
-
-impl<Y: Clone + 'static, I: Backend> Lower<'_, Y, I> {
-    /// The next samples, computed where they were not seen yet.
-    fn look<Q: Question<Truth = Y>>(
-        &mut self,
-        question: &Q,
-        set: &Labelled<Y>,
-        batch: usize,
-    ) -> Result<Vec<usize>, EvaluateError> {
-        let patch = self.backbone.config().patch_size;
-        let load = |index| match self.kept.contains_key(&index) {
-            true => Ok((index, None)),
-            false => set.lesson(question, index, patch).map(|new| (index, Some(new))),
-        };
-        let drawn = self.draws.take(batch, load, |error| set.skips(error))?;
-        let indices = drawn.iter().map(|(index, _)| *index).collect();
-        let new = drawn.into_iter().filter_map(|(index, new)| Some((index, new?)));
-        let new: Vec<(usize, Sample<Y>)> = new.collect();
-        if new.is_empty() {
-            return Ok(indices);
-        }
-        let pixels = one_size(&new)?;
-        let [_, height, width] = pixels[0].shape();
-        let grid = [height / patch, width / patch];
-        let pixels = stacked(&pixels, &self.backbone.device());
-        let tokens = (self.backbone).below(pixels, &RopeDraw::none(), self.first);
-        for (place, (index, sample)) in new.into_iter().enumerate() {
-            let kept = Kept {
-                tokens: tokens.clone().narrow(0, place, 1),
-                grid,
-                truth: sample.truth,
-            };
-            self.kept.insert(index, kept);
-        }
-        Ok(indices)
-    }
 }

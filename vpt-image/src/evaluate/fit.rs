@@ -1,8 +1,8 @@
 //! Training of a head with its backbone frozen.
 
-use super::backbone::{features, stacked};
+use super::backbone::features;
 use super::draws::Draws;
-use super::labelled::Sample;
+use super::kept::Kept;
 use super::state::{read_module, write_module};
 use super::{EvaluateError, Head, HeadConfig, Labelled, Moments, Question, Tokens};
 use crate::random::{Purpose, generator};
@@ -11,7 +11,7 @@ use burn::backend::Autodiff;
 use burn::tensor::{ElementConversion, Tensor, TensorData, backend::Backend};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use vpt_core::{AdamW, CoreError, CosineSchedule, Stateful, UpdateGradient, from_state, trainable};
 
 /// How a head is trained: AdamW with a cosine schedule.
@@ -32,8 +32,6 @@ pub struct FitConfig {
     pub beta_2: f64,
     /// Decay of the weights of convolutions.
     pub weight_decay: f64,
-    /// Global norm of the gradient to clip to; 0: not clipped.
-    pub clip: f64,
     /// How likely a channel of the features is left out of a sample in training.
     pub dropout: f64,
     /// First steps in which the depth loss goes without its variance.
@@ -53,21 +51,19 @@ impl FitConfig {
             min_ratio: 0.0,
             beta_2: 0.999,
             weight_decay: 1e-3,
-            clip: 0.0,
             dropout: 0.1,
             depth_warmup: 100,
             seed: 0,
         }
     }
 
-    /// DINOv3's settings for depth, with fewer steps (38,400 there) and a cosine in place of one
-    /// cycle.
+    /// DINOv3's settings for depth, with fewer steps (38,400 there), a cosine in place of one cycle,
+    /// and no clipping (at norm 35 there).
     pub fn depth() -> Self {
         Self {
             rate: 3e-4,
             beta_2: 0.99,
             weight_decay: 1e-4,
-            clip: 35.0,
             dropout: 0.0,
             ..Self::segmentation()
         }
@@ -83,15 +79,18 @@ impl FitConfig {
         }
     }
 
-    fn check(&self) -> Result<(), EvaluateError> {
+    pub(super) fn check(&self) -> Result<(), EvaluateError> {
         let share = |value: f64| (0.0..1.0).contains(&value);
         for (key, range, holds) in [
             ("batch", "at least 1", self.batch > 0),
             ("rate", "above 0", self.rate > 0.0),
-            ("min_ratio", "in [0, 1]", (0.0..=1.0).contains(&self.min_ratio)),
+            (
+                "min_ratio",
+                "in [0, 1]",
+                (0.0..=1.0).contains(&self.min_ratio),
+            ),
             ("beta_2", "in [0, 1)", share(self.beta_2)),
             ("weight_decay", "at least 0", self.weight_decay >= 0.0),
-            ("clip", "at least 0", self.clip >= 0.0),
             ("dropout", "in [0, 1)", share(self.dropout)),
         ] {
             if !holds {
@@ -134,14 +133,6 @@ pub struct HeadFit<Q: Question, I: Backend> {
     device: I::Device,
 }
 
-/// What is kept of a sample while the backbone stays as it is.
-struct Seen<Y, I: Backend> {
-    /// `[1, tokens, width]`
-    values: Tensor<I, 3>,
-    grid: [usize; 2],
-    truth: Y,
-}
-
 impl<Q: Question, I: Backend> HeadFit<Q, I> {
     /// An untrained head on features of `backbone` for a set of `samples`.
     ///
@@ -156,7 +147,10 @@ impl<Q: Question, I: Backend> HeadFit<Q, I> {
         device: &I::Device,
     ) -> Result<Self, EvaluateError> {
         config.check()?;
-        let sizes = (question.width(backbone.config().hidden_size), question.channels());
+        let sizes = (
+            question.width(backbone.config().hidden_size),
+            question.channels(),
+        );
         if sizes.1 == 0 || head.widths.contains(&0) {
             return Err(EvaluateError::OutOfRange {
                 key: "channels of the head",
@@ -218,50 +212,16 @@ impl<Q: Question, I: Backend> HeadFit<Q, I> {
         set: &Labelled<Q::Truth>,
         steps: usize,
     ) -> Result<f64, EvaluateError> {
-        let mut kept: HashMap<usize, Seen<Q::Truth, I>> = HashMap::new();
+        let mut kept = Kept::new(backbone.config().patch_size, self.device.clone());
         let mut loss = f64::NAN;
         for _ in 0..steps {
-            let indices = self.look(backbone, set, &mut kept)?;
-            let batch: Vec<&Seen<Q::Truth, I>> = indices.iter().map(|i| &kept[i]).collect();
-            let grid = batch[0].grid;
-            let values = batch.iter().map(|seen| seen.values.clone()).collect();
-            let truths: Vec<&Q::Truth> = batch.iter().map(|seen| &seen.truth).collect();
-            let values = Tensor::cat(values, 0);
-            loss = self.descend(Tokens { values, grid }, &truths)?;
+            let question = &self.question;
+            let draws = (&mut self.draws, self.config.batch);
+            let compute = |pixels| question.tokens(features(backbone, pixels));
+            let (tokens, truths) = kept.batch(draws, question, set, compute)?;
+            loss = self.descend(tokens, &truths)?;
         }
         Ok(loss)
-    }
-
-    /// The next samples, with the features of those that were not seen yet.
-    fn look(
-        &mut self,
-        backbone: &Vit<I>,
-        set: &Labelled<Q::Truth>,
-        kept: &mut HashMap<usize, Seen<Q::Truth, I>>,
-    ) -> Result<Vec<usize>, EvaluateError> {
-        let (question, patch) = (&self.question, backbone.config().patch_size);
-        let load = |index| match kept.contains_key(&index) {
-            true => Ok((index, None)),
-            false => set.lesson(question, index, patch).map(|new| (index, Some(new))),
-        };
-        let drawn = self.draws.take(self.config.batch, load, |error| set.skips(error))?;
-        let indices = drawn.iter().map(|(index, _)| *index).collect();
-        let new = drawn.into_iter().filter_map(|(index, new)| Some((index, new?)));
-        let new: Vec<(usize, Sample<Q::Truth>)> = new.collect();
-        if new.is_empty() {
-            return Ok(indices);
-        }
-        let pixels = one_size(&new)?;
-        let tokens = question.tokens(features(backbone, stacked(&pixels, &self.device)));
-        for (place, (index, sample)) in new.into_iter().enumerate() {
-            let seen = Seen {
-                values: tokens.values.clone().narrow(0, place, 1),
-                grid: tokens.grid,
-                truth: sample.truth,
-            };
-            kept.insert(index, seen);
-        }
-        Ok(indices)
     }
 
     /// One step of AdamW on a batch.
@@ -277,8 +237,7 @@ impl<Q: Question, I: Backend> HeadFit<Q, I> {
         let loss = self.question.loss(maps, truths, warm_up);
         let figure: f64 = loss.clone().inner().into_scalar().elem();
         let gradient = UpdateGradient::backward(loss, &head);
-        let (gradient, norm) = gradient.clipped(self.config.clip);
-        if !(figure.is_finite() && norm.is_finite()) {
+        if !(figure.is_finite() && gradient.as_vector().norm().is_finite()) {
             return Err(EvaluateError::NotFinite { step: self.step });
         }
         let rate = self.config.schedule().rate(self.step);
@@ -307,29 +266,6 @@ impl<Q: Question, I: Backend> HeadFit<Q, I> {
     }
 }
 
-/// The pixels of samples that go through the backbone together.
-pub(super) fn one_size<Y>(
-    samples: &[(usize, Sample<Y>)],
-) -> Result<Vec<&crate::images::Planes>, EvaluateError> {
-    let mut size = None;
-    let pixels = samples.iter().map(|(index, sample)| {
-        let [_, height, width] = sample.pixels.shape();
-        let [rows, columns] = *size.get_or_insert([height, width]);
-        if [height, width] == [rows, columns] {
-            return Ok(&sample.pixels);
-        }
-        Err(EvaluateError::Size {
-            index: *index,
-            height,
-            width,
-            needed: format!(
-                "others of its batch have {rows} x {columns}: a size of the processor makes them equal"
-            ),
-        })
-    });
-    pixels.collect()
-}
-
 impl<Q: Question, I: Backend> Stateful for HeadFit<Q, I> {
     fn state(&self) -> serde_json::Value {
         let (moments, times) = self.optimiser.export(&self.head);
@@ -349,7 +285,7 @@ impl<Q: Question, I: Backend> Stateful for HeadFit<Q, I> {
             draws: serde_json::Value,
             head: serde_json::Value,
             moments: serde_json::Value,
-            times: std::collections::BTreeMap<String, usize>,
+            times: BTreeMap<String, usize>,
         }
         let state: State = from_state(state)?;
         let head = vpt_core::import(self.head.clone(), read_module(state.head)?)?;

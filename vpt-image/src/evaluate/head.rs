@@ -2,6 +2,7 @@
 
 use super::norm::{BatchNorm, Moments};
 use super::upsample::upsample;
+use burn::backend::Autodiff;
 use burn::module::{Module, Param};
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
@@ -19,6 +20,16 @@ pub struct Tokens<B: Backend> {
     pub values: Tensor<B, 3>,
     /// Rows and columns.
     pub grid: [usize; 2],
+}
+
+impl<I: Backend> Tokens<I> {
+    /// As constants one level up.
+    pub(super) fn lift(self) -> Tokens<Autodiff<I>> {
+        Tokens {
+            values: Tensor::from_inner(self.values),
+            grid: self.grid,
+        }
+    }
 }
 
 /// The form of a head.
@@ -175,7 +186,12 @@ impl<B: Backend> Head<B> {
         let mut rows = normalise(&self.norm, rows);
         for block in &self.blocks {
             let options = ConvOptions::new([1, 1], [1, 1], [1, 1], 1);
-            let x = conv2d(to_maps(rows, batch, grid), block.weight.val(), None, options);
+            let x = conv2d(
+                to_maps(rows, batch, grid),
+                block.weight.val(),
+                None,
+                options,
+            );
             let rows_of = normalise(&block.norm, to_rows(x)).clamp_min(0.0);
             let enlarged = grid.map(|side| 2 * side);
             rows = to_rows(upsample(to_maps(rows_of, batch, grid), enlarged));

@@ -173,7 +173,10 @@ pub fn disjoint_parts(
     let mut indices: Vec<usize> = (0..len).collect();
     indices.shuffle(&mut generator(seed, Purpose::Parts, 0, 0));
     let mut rest = indices.into_iter();
-    Ok(sizes.iter().map(|s| rest.by_ref().take(*s).collect()).collect())
+    Ok(sizes
+        .iter()
+        .map(|s| rest.by_ref().take(*s).collect())
+        .collect())
 }
 
 /// A labelled set with how its images become pixels and what happens to samples that cannot be
@@ -239,8 +242,7 @@ impl<Y> Labelled<Y> {
         patch: usize,
     ) -> Result<Sample<Y>, EvaluateError> {
         let Sample { pixels, truth } = self.sample(question, index, patch)?;
-        let [_, height, width] = pixels.shape();
-        let truth = question.resized(&truth, [height, width]);
+        let truth = question.resized(&truth, pixels.size());
         if question.is_labelled(&truth) {
             return Ok(Sample { pixels, truth });
         }
@@ -261,7 +263,7 @@ pub(super) fn pixels(
     index: usize,
 ) -> Result<Planes, EvaluateError> {
     let pixels = processor.apply(image);
-    let [_, height, width] = pixels.shape();
+    let [height, width] = pixels.size();
     if height.is_multiple_of(patch) && width.is_multiple_of(patch) {
         return Ok(pixels);
     }

@@ -1,6 +1,7 @@
 //! Batch normalisation, as PyTorch's, from operations that can be differentiated any number of
 //! times.
 
+use burn::backend::Autodiff;
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, backend::Backend};
 use vpt_core::layers::unfilled;
@@ -30,6 +31,16 @@ pub struct BatchNorm<B: Backend> {
 pub struct Moments<B: Backend> {
     pub(super) mean: Tensor<B, 1>,
     pub(super) variance: Tensor<B, 1>,
+}
+
+impl<I: Backend> Moments<Autodiff<I>> {
+    /// Without their tape.
+    pub(super) fn inner(self) -> Moments<I> {
+        Moments {
+            mean: self.mean.inner(),
+            variance: self.variance.inner(),
+        }
+    }
 }
 
 impl<B: Backend> BatchNorm<B> {

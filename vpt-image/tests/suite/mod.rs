@@ -1,3 +1,4 @@
+mod evaluate;
 mod images;
 mod metrics;
 mod sets;

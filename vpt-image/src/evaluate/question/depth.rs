@@ -128,7 +128,11 @@ impl Question for Depth {
         let size = super::common_size(truths.iter().map(|t| [t.height(), t.width()]));
         let [height, width] = size;
         let shape = [truths.len(), 1, height, width];
-        let depths = || truths.iter().flat_map(|truth| truth.values().iter().copied());
+        let depths = || {
+            truths
+                .iter()
+                .flat_map(|truth| truth.values().iter().copied())
+        };
         let known = depths().map(|depth| f64::from(u8::from(self.known(depth))));
         let known: Vec<f64> = known.collect();
         let count = known.iter().sum::<f64>();
