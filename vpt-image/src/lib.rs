@@ -30,13 +30,15 @@
 //!
 //! # Evaluators
 //!
-//! Semantic segmentation and depth on frozen features, each with a light head that is trained on
-//! labelled images other than those that g_down is taken on. They are combined as
-//! g_down = α_seg g_seg + α_depth g_depth (A.8), which is `vpt_core`'s weighted feedback.
-//! Evaluation: mean IoU, RMSE, linear and nearest-neighbour classification.
+//! [`evaluate`]: semantic segmentation and depth on frozen features, each with a light head that is
+//! trained on labelled images other than those that g_down is taken on. They are combined as
+//! g_down = α_seg g_seg + α_depth g_depth (A.8), which is `vpt_core`'s weighted feedback. The same
+//! module measures a backbone: mean IoU, depth errors, linear and nearest-neighbour classification,
+//! partial fine-tuning, retrieval.
 
 pub mod augment;
 pub mod designer;
+pub mod evaluate;
 pub mod features;
 pub mod images;
 pub mod loader;
