@@ -29,6 +29,7 @@ mod feedback;
 mod grad_vector;
 #[cfg(feature = "hub")]
 pub mod hub;
+pub mod kernels;
 pub mod layers;
 mod meta;
 mod moments;

@@ -12,6 +12,7 @@ pub use layer_norm::LayerNorm;
 pub use lora::Lora;
 pub use params::{Named, fill, float_options, named, unfilled};
 
+use crate::kernels;
 use burn::module::{Module, Param};
 use burn::tensor::{DType, FloatDType, Int, Tensor, backend::Backend};
 use std::f64::consts::FRAC_1_SQRT_2;
@@ -68,9 +69,9 @@ impl<B: Backend> Linear<B> {
         );
         let rows = shape[..D - 1].iter().product::<usize>();
         shape[D - 1] = output;
-        // Two dimensions: one product over all rows, and a transposed weight that is only a view.
+        // Two dimensions: one product over all rows.
         let x = x.reshape([rows, input]);
-        let y = x.clone().matmul(self.weight.val().transpose());
+        let y = kernels::linear(x.clone(), self.weight.val());
         let y = match &self.bias {
             Some(bias) => y + bias.val().unsqueeze(),
             None => y,
@@ -144,16 +145,7 @@ impl<B: Backend> RmsNorm<B> {
     /// # Panics
     /// If the last dimension of `x` is not `width`.
     pub fn forward<const D: usize>(&self, x: Tensor<B, D>) -> Tensor<B, D> {
-        assert_eq!(
-            x.dims()[D - 1],
-            self.weight.dims()[0],
-            "RmsNorm: the input's width"
-        );
-        let dtype = x.dtype();
-        let x = widen(x);
-        let mean = (x.clone() * x.clone()).mean_dim(D - 1);
-        let x = x / mean.add_scalar(self.eps).sqrt();
-        narrow(x, dtype) * self.weight.val().unsqueeze()
+        kernels::rms_norm(x, self.weight.val(), self.eps)
     }
 }
 

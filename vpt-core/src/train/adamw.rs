@@ -1,44 +1,102 @@
 //! AdamW over named parameters.
 
 use super::UpdateGradient;
+use crate::kernels::{AdamWUpdate, adamw};
 use crate::{CoreError, parameters};
 use burn::module::{Module, ModuleMapper, Param, ParamId};
 use burn::optim::{AdamWConfig, AdamWState, AdaptiveMomentumState, SimpleOptimizer};
 use burn::tensor::{Tensor, TensorData, backend::Backend};
 use std::collections::{BTreeMap, HashMap};
 
-/// Burn's AdamW, one parameter at a time, with its state kept by parameter so that checkpoints
+/// AdamW, one parameter at a time, with its state kept by parameter so that checkpoints
 /// name it by path. Weight decay is not applied to norms, biases and other 1-D parameters.
 #[derive(Clone)]
 pub struct AdamW<I: Backend> {
-    rule: AdamWConfig,
-    matrices: burn::optim::AdamW,
-    vectors: burn::optim::AdamW,
+    matrices: Rule,
+    vectors: Rule,
     state: HashMap<ParamId, AdamWState<I, 1>>,
+}
+
+/// The update of one parameter.
+#[derive(Clone, Copy)]
+struct Rule {
+    betas: [f32; 2],
+    epsilon: f32,
+    decay: f32,
+}
+
+impl Rule {
+    /// θ and its state after one update: in one pass over memory where there is a kernel for the
+    /// backend, by burn's AdamW elsewhere, with the same roundings.
+    fn step<I: Backend>(
+        &self,
+        lr: f64,
+        theta: Tensor<I, 1>,
+        gradient: Tensor<I, 1>,
+        previous: Option<AdamWState<I, 1>>,
+    ) -> (Tensor<I, 1>, Option<AdamWState<I, 1>>) {
+        let Some(AdamWState { momentum }) = previous else {
+            return self.burn().step(lr, theta, gradient, None);
+        };
+        let time = momentum.time + 1;
+        let update = AdamWUpdate {
+            betas: self.betas,
+            corrections: self.betas.map(|beta| 1.0 - beta.powi(time as i32)),
+            epsilon: self.epsilon,
+            kept: (1.0 - lr * f64::from(self.decay)) as f32,
+            rate: lr as f32,
+        };
+        let state = [theta, momentum.moment_1, momentum.moment_2];
+        match adamw(&update, state, &gradient) {
+            Ok([theta, first, second]) => {
+                (theta, Some(AdamWState::new(moments(time, first, second))))
+            }
+            Err([theta, first, second]) => {
+                let state = AdamWState::new(moments(time - 1, first, second));
+                self.burn().step(lr, theta, gradient, Some(state))
+            }
+        }
+    }
+
+    fn burn(&self) -> burn::optim::AdamW {
+        AdamWConfig::new()
+            .with_beta_1(self.betas[0])
+            .with_beta_2(self.betas[1])
+            .with_epsilon(self.epsilon)
+            .with_weight_decay(self.decay)
+            .build()
+    }
+}
+
+/// The state of a parameter after `time` updates.
+fn moments<I: Backend>(
+    time: usize,
+    first: Tensor<I, 1>,
+    second: Tensor<I, 1>,
+) -> AdaptiveMomentumState<I, 1> {
+    let mut momentum = AdaptiveMomentumState::new(time, first, second);
+    momentum.max_moment_2 = None;
+    momentum
 }
 
 impl<I: Backend> AdamW<I> {
     /// As `torch.optim.AdamW` defines these.
     pub fn new(beta_1: f64, beta_2: f64, epsilon: f64, weight_decay: f64) -> Self {
-        let rule = AdamWConfig::new()
-            .with_beta_1(beta_1 as f32)
-            .with_beta_2(beta_2 as f32)
-            .with_epsilon(epsilon as f32);
+        let rule = |decay: f64| Rule {
+            betas: [beta_1 as f32, beta_2 as f32],
+            epsilon: epsilon as f32,
+            decay: decay as f32,
+        };
         Self {
-            matrices: rule.clone().with_weight_decay(weight_decay as f32).build(),
-            vectors: rule.clone().with_weight_decay(0.0).build(),
-            rule,
+            matrices: rule(weight_decay),
+            vectors: rule(0.0),
             state: HashMap::new(),
         }
     }
 
     /// This weight decay from now on.
     pub fn set_weight_decay(&mut self, weight_decay: f64) {
-        self.matrices = self
-            .rule
-            .clone()
-            .with_weight_decay(weight_decay as f32)
-            .build();
+        self.matrices.decay = weight_decay as f32;
     }
 
     /// One update of `module` at rate `lr`.
@@ -59,9 +117,9 @@ impl<I: Backend> AdamW<I> {
                 };
                 let optimiser = &mut *self.optimiser;
                 let rule = if D >= 2 {
-                    &optimiser.matrices
+                    optimiser.matrices
                 } else {
-                    &optimiser.vectors
+                    optimiser.vectors
                 };
                 let previous = optimiser.state.remove(&id);
                 let mut next = None;
@@ -142,9 +200,7 @@ impl<I: Backend> AdamW<I> {
                     }),
                 }
             };
-            let mut momentum =
-                AdaptiveMomentumState::new(time, moment("moment_1")?, moment("moment_2")?);
-            momentum.max_moment_2 = None;
+            let momentum = moments(time, moment("moment_1")?, moment("moment_2")?);
             state.insert(info.id, AdamWState::new(momentum));
         }
         if let Some((name, _)) = tensors.pop_first() {

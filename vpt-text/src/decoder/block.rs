@@ -5,7 +5,8 @@ use super::cache::LayerCache;
 use super::config::DecoderConfig;
 use burn::module::Module;
 use burn::tensor::{Tensor, backend::Backend};
-use vpt_core::layers::{Linear, RmsNorm, silu};
+use vpt_core::kernels::swiglu;
+use vpt_core::layers::{Linear, RmsNorm};
 
 /// down(silu(gate(x)) · up(x)).
 #[derive(Module, Debug)]
@@ -33,9 +34,9 @@ impl<B: Backend> Mlp<B> {
     /// `[batch, seq, hidden] → [batch, seq, hidden]`
     pub(crate) fn forward(&self, x: Tensor<B, 3>, context: &Context<B>) -> Tensor<B, 3> {
         let seed = context.dropout;
-        let gate = silu(self.gate_proj.forward_dropping(x.clone(), seed));
+        let gate = self.gate_proj.forward_dropping(x.clone(), seed);
         let up = self.up_proj.forward_dropping(x, seed);
-        self.down_proj.forward_dropping(gate * up, seed)
+        self.down_proj.forward_dropping(swiglu(gate, up), seed)
     }
 }
 

@@ -4,21 +4,21 @@ use super::attention::Context;
 use super::model::{Decoder, DecoderInput};
 use burn::tensor::{Int, Tensor, backend::Backend};
 
-/// One block's keys and values, `[batch, kv heads, seen, head_dim]` each.
+/// One block's keys and values, `[batch, seen, kv heads · head_dim]` each.
 #[derive(Clone, Debug)]
-pub(crate) struct LayerCache<B: Backend>(Option<(Tensor<B, 4>, Tensor<B, 4>)>);
+pub(crate) struct LayerCache<B: Backend>(Option<(Tensor<B, 3>, Tensor<B, 3>)>);
 
 impl<B: Backend> LayerCache<B> {
     /// Appends, and returns all keys and values including the new ones.
     pub(crate) fn append(
         &mut self,
-        keys: Tensor<B, 4>,
-        values: Tensor<B, 4>,
-    ) -> (Tensor<B, 4>, Tensor<B, 4>) {
+        keys: Tensor<B, 3>,
+        values: Tensor<B, 3>,
+    ) -> (Tensor<B, 3>, Tensor<B, 3>) {
         let all = match self.0.take() {
             Some((k, v)) => (
-                Tensor::cat(vec![k, keys], 2),
-                Tensor::cat(vec![v, values], 2),
+                Tensor::cat(vec![k, keys], 1),
+                Tensor::cat(vec![v, values], 1),
             ),
             None => (keys, values),
         };
@@ -27,7 +27,7 @@ impl<B: Backend> LayerCache<B> {
     }
 
     fn keep_rows(&mut self, rows: &Tensor<B, 1, Int>) {
-        let select = |x: Tensor<B, 4>| x.select(0, rows.clone());
+        let select = |x: Tensor<B, 3>| x.select(0, rows.clone());
         self.0 = self.0.take().map(|(k, v)| (select(k), select(v)));
     }
 }

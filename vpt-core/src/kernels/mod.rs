@@ -1,0 +1,68 @@
+//! What a transformer's layers spend their time on beside matrix products, each as one operation.
+//!
+//! Every function here is a composition of tensor operations that any backend runs and that can be
+//! differentiated any number of times. On flex in f32, and on one tape over it, the same function
+//! is a kernel with a backward pass by hand (feature `flex`): fewer passes over memory, nothing
+//! kept that can be made again. Which of the two runs is decided by the type of the tensors.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `norm` | [`rms_norm`] |
+//! | `gated` | [`swiglu`] |
+//! | `rotation` | [`Rotation`], rotary positions |
+//! | `attention` | [`attention`] and the [`AttentionMask`] that all blocks share |
+//! | `linear` | [`linear`], a product with a weight as checkpoints store it |
+//! | `softmax` | [`softmax`] of logits that are on no tape, with their log Σ exp |
+//! | `optimiser` | AdamW's update |
+
+mod attention;
+#[cfg(feature = "flex")]
+mod flex;
+mod gated;
+mod linear;
+mod norm;
+mod optimiser;
+mod rotation;
+mod softmax;
+#[cfg(all(test, feature = "flex"))]
+mod tests;
+
+pub use attention::{AttentionMask, attention};
+pub use gated::swiglu;
+pub use linear::linear;
+pub use norm::rms_norm;
+pub use rotation::Rotation;
+pub use softmax::softmax;
+
+pub(crate) use optimiser::{AdamWUpdate, adamw};
+
+use attention::Attention;
+use burn::tensor::{Tensor, TensorPrimitive, backend::Backend};
+#[cfg(feature = "flex")]
+use flex::{fused, takes};
+use gated::SwiGlu;
+use linear::Linear;
+use norm::RmsNorm;
+use rotation::Rotate;
+
+/// Without kernels every operation is composed.
+#[cfg(not(feature = "flex"))]
+fn fused<B: Backend, O, const N: usize>(
+    _: O,
+    inputs: [B::FloatTensorPrimitive; N],
+) -> Result<B::FloatTensorPrimitive, [B::FloatTensorPrimitive; N]> {
+    Err(inputs)
+}
+
+#[cfg(not(feature = "flex"))]
+fn takes<B: Backend>() -> bool {
+    false
+}
+
+fn primitive<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> B::FloatTensorPrimitive {
+    tensor.into_primitive().tensor()
+}
+
+fn wrapped<B: Backend, const D: usize>(primitive: B::FloatTensorPrimitive) -> Tensor<B, D> {
+    Tensor::from_primitive(TensorPrimitive::Float(primitive))
+}
