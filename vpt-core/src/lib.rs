@@ -59,5 +59,5 @@ pub use task::{
 };
 pub use train::{
     AdamW, Cadence, CosineSchedule, Observer, Source, StepData, StepReport, Trainer, TrainerConfig,
-    UpdateGradient, ValueReport, read_tensors, write_atomically, write_tensors,
+    UpdateGradient, ValueReport, ValueTimes, read_tensors, write_atomically, write_tensors,
 };

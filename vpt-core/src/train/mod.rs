@@ -3,6 +3,7 @@
 mod adamw;
 mod atomic;
 mod checkpoint;
+mod clock;
 mod fixed;
 mod gradient;
 mod observer;
@@ -13,6 +14,7 @@ mod trainer;
 
 pub use adamw::AdamW;
 pub use atomic::write_atomically;
+pub use clock::ValueTimes;
 pub use gradient::UpdateGradient;
 pub use observer::Observer;
 pub use schedule::{Cadence, CosineSchedule};

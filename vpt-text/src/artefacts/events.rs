@@ -50,6 +50,9 @@ pub struct StepEvent {
     /// Wall time of the step.
     #[serde(deserialize_with = "number")]
     pub seconds: f64,
+    /// Of that, in making targets.
+    #[serde(default)]
+    pub target_seconds: Option<f64>,
 }
 
 /// One look at the value (eq. 14).
@@ -94,9 +97,21 @@ pub struct ValueEvent {
     /// Standard deviation of V over feedback batches.
     #[serde(default)]
     pub noise: Option<f64>,
-    /// Wall time of the look.
+    /// Wall time of the value update.
     #[serde(default)]
     pub seconds: Option<f64>,
+    /// Of that, in g_down.
+    #[serde(default)]
+    pub direction_seconds: Option<f64>,
+    /// In what of the estimate is free of the designer: the values of tokens.
+    #[serde(default)]
+    pub probe_seconds: Option<f64>,
+    /// In the designer's steps.
+    #[serde(default)]
+    pub designer_seconds: Option<f64>,
+    /// Wall time of measuring the noise, beside the update.
+    #[serde(default)]
+    pub noise_seconds: Option<f64>,
 }
 
 /// Which held-out set.
