@@ -3,7 +3,7 @@
 use super::step::root_mean_square;
 use super::{DifferenceStep, MetaEstimate, MetaGradient, Point, descend};
 use crate::stateful::{from_state, to_state};
-use crate::{CoreError, DesignerOf, GradVector, LearnerOf, Loss, On, Stateful, lift};
+use crate::{CoreError, GradVector, LearnerOf, Loss, On, Stateful, lift};
 use burn::backend::Autodiff;
 use burn::tensor::{Tensor, backend::Backend};
 
@@ -33,10 +33,12 @@ where
     type Probe = f64;
 
     fn probe(&mut self, at: &Point<'_, T, I>, direction: &GradVector<I>) -> f64 {
+        let views = at.task.views(at.designer, at.batch);
+        let target = at.task.target(at.designer, &views, at.reference);
         let entries = |epsilon: f64| -> Loss<I> {
             let learner = direction.shift(at.learner.clone(), epsilon);
-            at.task
-                .pretraining_loss(&learner, at.designer, at.batch, at.reference)
+            let prediction = at.task.predict_again(&learner, &views, at.reference);
+            at.task.loss(prediction, &target, &views)
         };
         let ((), epsilon) = self.step.search(direction, |epsilon| {
             let difference = entries(epsilon).entries - entries(-epsilon).entries;
@@ -52,22 +54,17 @@ where
         epsilon: &f64,
         scale: f64,
     ) -> MetaEstimate<I> {
-        descend(
-            at,
-            scale,
-            |_: &DesignerOf<T, Autodiff<I>>, views, target| {
-                let loss_at = |step: f64| -> Loss<Autodiff<I>> {
-                    let learner: LearnerOf<T, Autodiff<I>> =
-                        lift(&direction.shift(at.learner.clone(), step));
-                    at.task
-                        .loss(at.task.predict(&learner, views), target, views)
-                };
-                let (plus, minus) = (loss_at(*epsilon), loss_at(-epsilon));
-                let difference: Tensor<Autodiff<I>, 1> =
-                    (plus.entries - minus.entries) * plus.weights;
-                difference.sum().div_scalar(2.0 * epsilon)
-            },
-        )
+        descend(at, scale, |views, target, reference| {
+            let loss_at = |step: f64| -> Loss<Autodiff<I>> {
+                let learner: LearnerOf<T, Autodiff<I>> =
+                    lift(&direction.shift(at.learner.clone(), step));
+                let prediction = at.task.predict_again(&learner, views, reference);
+                at.task.loss(prediction, target, views)
+            };
+            let (plus, minus) = (loss_at(*epsilon), loss_at(-epsilon));
+            let difference: Tensor<Autodiff<I>, 1> = (plus.entries - minus.entries) * plus.weights;
+            difference.sum().div_scalar(2.0 * epsilon)
+        })
     }
 }
 

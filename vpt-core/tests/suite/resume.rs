@@ -11,8 +11,8 @@ use std::path::Path;
 use std::time::Duration;
 use vpt_core::{
     Cadence, CentralDifference, DifferenceStep, Downstream, Feedback, LinearTarget, MetaGradient,
-    Nested, RandomDirection, StepReport, Trainer, TrainerConfig, ValueTimes, export, import, parameters,
-    read_tensors, write_tensors,
+    Nested, RandomDirection, StepReport, Trainer, TrainerConfig, ValueTimes, export, import,
+    parameters, read_tensors, write_tensors,
 };
 
 const STEPS: usize = 7;
