@@ -3,6 +3,7 @@
 mod adapters;
 mod bad_config;
 mod bad_input;
+mod bench;
 mod commands;
 mod data;
 mod decontaminate;

@@ -1,6 +1,6 @@
 //! L_down of a labelled set: the mean NLL of its answers.
 
-use crate::data::{FeedbackSet, FeedbackState, collate};
+use crate::data::{FeedbackSet, FeedbackState, fold};
 use crate::decoder::Decoder;
 use crate::task::{Text, TextBatch, TextTask, label_loss};
 use burn::backend::Autodiff;
@@ -25,7 +25,7 @@ impl<I: Backend> Evaluator<TextTask, I> for AnswerLoss<I> {
     ) -> Result<Tensor<Autodiff<I>, 1>, CoreError> {
         let documents = self.set.next_batch(self.batch);
         let chosen = documents.into_iter();
-        let packed = collate(chosen.map(|index| &self.set.documents()[index])).packed;
+        let packed = fold(chosen.map(|index| &self.set.documents()[index]));
         let answers = packed.answer_tokens().max(1) as f64;
         let views = TextBatch::<Autodiff<I>>::new(&packed, answers, &self.device);
         Ok(label_loss(Text::predict(learner, &views), &views))

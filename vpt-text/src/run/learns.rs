@@ -47,6 +47,7 @@ pub(super) fn loaded<I: Backend>(
 pub(super) const SUBSET: &str = "value.subset";
 
 /// What learns, and S within it.
+#[derive(Clone)]
 pub(super) struct Learning {
     pub(super) trainable: ParamSubset,
     pub(super) subset: ParamSubset,

@@ -1,12 +1,15 @@
 //! Three ways to ∇_φ V on a real learner with a real designer: one answer.
 
-use super::fixture::{Flex, NdArray64, PAPER, STABILISED, Setting, noise, relative, scalar, step};
+use super::fixture::{
+    Flex, NdArray64, PAPER, STABILISED, Setting, documents, noise, relative, scalar, step, upload,
+};
 use burn::tensor::backend::Backend;
 use vpt_core::{
     GradVector, LinearInTarget, MetaGradient, Nested, ParamSubset, Point, PredictiveTask,
     entry_values, value,
 };
 use vpt_text::config::EstimatorKind::{Central, Linear, Nested as NestedTapes};
+use vpt_text::data::{PackedBatch, collate, fold};
 use vpt_text::decoder::{Decoder, Reach};
 use vpt_text::task::TargetRule;
 
@@ -199,6 +202,21 @@ fn values_from_kept_states_are_those_of_whole_learners() {
             what_is_kept_changes_nothing(&setting, subset, 1e-6);
         }
     }
+}
+
+/// Documents that share a row do not see each other.
+#[test]
+fn g_down_does_not_depend_on_rows() {
+    let documents = documents();
+    let mut setting = Setting::<NdArray64>::new(PAPER, true);
+    let mut direction = |packed: PackedBatch| {
+        setting.feedback = upload(&packed);
+        setting.direction(&setting.subset("all")).to_vec()
+    };
+    let folded = fold(&documents);
+    let collated = collate(&documents).packed;
+    assert!(folded.batch < collated.batch);
+    assert!(relative(&direction(folded), &direction(collated)) < 1e-12);
 }
 
 /// g_down of a part, whose tape leaves the head out, is that part of the whole g_down.
