@@ -58,6 +58,7 @@ pub use task::{
     ViewGenerator, lift, trainable,
 };
 pub use train::{
-    AdamW, Cadence, CosineSchedule, Observer, Source, StepData, StepReport, Trainer, TrainerConfig,
-    UpdateGradient, ValueReport, ValueTimes, read_tensors, write_atomically, write_tensors,
+    AdamW, Cadence, CosineSchedule, Observer, ProbeReport, Source, StepData, StepProbe, StepReport,
+    Trainer, TrainerConfig, UpdateGradient, ValueReport, ValueTimes, read_tensors,
+    write_atomically, write_tensors,
 };

@@ -1,7 +1,7 @@
 //! Algorithm 1. State lives on the plain backend; each differentiation lifts what it needs.
 
 use super::clock::{Stopwatch, ValueTimes};
-use super::{AdamW, Cadence, CosineSchedule, Source, UpdateGradient};
+use super::{AdamW, Cadence, CosineSchedule, ProbeReport, Source, StepProbe, UpdateGradient};
 use crate::{
     CoreError, DesignerOf, Direction, Feedback, FirstOrderLoss, GradVector, LearnerOf,
     MetaGradient, On, ParamSubset, Point, PredictionOf, PredictiveTask, ReferenceOf, lift,
@@ -60,7 +60,7 @@ impl TrainerConfig {
 /// One run of Algorithm 1.
 pub struct Trainer<T, I, S, F, G>
 where
-    T: PredictiveTask,
+    T: On<Autodiff<I>>,
     I: Backend,
 {
     /// (A, τ, ℓ).
@@ -80,6 +80,8 @@ where
     pub feedback: F,
     /// How ∇_φ V is taken.
     pub meta: G,
+    /// What measures whether steps do what V says; it changes nothing that is trained.
+    pub probe: Option<StepProbe<T, I>>,
     /// The learner's optimiser.
     pub learner_optimiser: AdamW<I>,
     /// The designer's optimiser.
@@ -135,6 +137,8 @@ pub struct StepReport {
     pub measures: Vec<(&'static str, f64)>,
     /// The value update, where one was due.
     pub value: Option<ValueReport>,
+    /// What the step did to a held-out loss, where that was due.
+    pub probe: Option<ProbeReport>,
     /// Time of the whole step.
     pub elapsed: Duration,
     /// Of that, in making the targets from the references: the designer's forward passes.
@@ -184,6 +188,7 @@ where
             source,
             feedback,
             meta,
+            probe: None,
             learner_optimiser: AdamW::new(0.9, 0.99, 1e-8, 0.0),
             designer_optimiser: AdamW::new(0.9, 0.99, 1e-8, 0.0),
             config,
@@ -282,7 +287,7 @@ where
         }
         require_finite(self.step, loss, "the pretraining loss")?;
         let mut gradient_norm = 0.0;
-        let mut value = None;
+        let (mut value, mut probe) = (None, None);
         if let Some(gradient) = total {
             value = valued
                 .map(|valued| self.value_report(valued, gradient.as_vector()))
@@ -290,9 +295,7 @@ where
             let (gradient, norm) = gradient.clipped(self.config.clip);
             require_finite(self.step, norm, "the learner's gradient")?;
             gradient_norm = norm;
-            let rate = self.config.schedule.rate(self.step);
-            let learner = self.learner.clone();
-            self.learner = self.learner_optimiser.step(rate, learner, &gradient);
+            probe = self.update(&gradient)?;
         }
         self.tokens += data.tokens;
         let report = StepReport {
@@ -303,11 +306,28 @@ where
             gradient_norm,
             measures,
             value,
+            probe,
             elapsed: whole.lap(),
             target_elapsed,
         };
         self.step += 1;
         Ok(report)
+    }
+
+    /// The optimiser's step, measured where that is due; none is taken if it cannot be.
+    fn update(&mut self, gradient: &UpdateGradient<I>) -> Result<Option<ProbeReport>, CoreError> {
+        let rate = self.config.schedule.rate(self.step);
+        let Some(probe) = self.probe.as_mut().filter(|p| p.is_due(self.step)) else {
+            let learner = self.learner.clone();
+            self.learner = self.learner_optimiser.step(rate, learner, gradient);
+            return Ok(None);
+        };
+        let mut optimiser = self.learner_optimiser.clone();
+        let after = optimiser.step(rate, self.learner.clone(), gradient);
+        let moved = (&self.learner, &after);
+        let report = probe.measure(moved, gradient.as_vector(), &self.trainable)?;
+        (self.learner, self.learner_optimiser) = (after, optimiser);
+        Ok(Some(report))
     }
 
     /// Lines 3 and 5 up to the target, with the reference that is `known` already, if any.

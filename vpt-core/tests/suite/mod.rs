@@ -8,6 +8,7 @@ mod hub;
 mod hub_server;
 mod isolation;
 mod optimiser;
+mod probe;
 mod refusal;
 mod resume;
 mod theory;

@@ -12,6 +12,8 @@ pub enum Event {
     Step(StepEvent),
     /// One look at the value.
     Value(ValueEvent),
+    /// One step predicted and taken.
+    Probe(ProbeEvent),
     /// One pass over a held-out set.
     Evaluation(EvaluationEvent),
     /// An event that a report does not show.
@@ -112,6 +114,31 @@ pub struct ValueEvent {
     /// Wall time of measuring the noise, beside the update.
     #[serde(default)]
     pub noise_seconds: Option<f64>,
+}
+
+/// One step predicted and taken (A.6): falls of the probe batch's loss, in nats a token.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProbeEvent {
+    /// Learner updates so far.
+    pub step: u64,
+    /// The probe batch's loss before the step.
+    #[serde(deserialize_with = "number")]
+    pub loss: f64,
+    /// ηV of a step along −g_pre, as long as the optimiser's.
+    #[serde(deserialize_with = "number")]
+    pub sgd_predicted: f64,
+    /// What that step brought.
+    #[serde(deserialize_with = "number")]
+    pub sgd_realised: f64,
+    /// −⟨g_down, Δθ⟩ of the optimiser's own step.
+    #[serde(deserialize_with = "number")]
+    pub update_predicted: f64,
+    /// What that step brought.
+    #[serde(deserialize_with = "number")]
+    pub update_realised: f64,
+    /// cos(−g_pre, Δθ).
+    #[serde(deserialize_with = "number")]
+    pub cosine: f64,
 }
 
 /// Which held-out set.

@@ -4,7 +4,7 @@ use super::RunError;
 use super::corpus;
 use super::dropout::Seeded;
 use super::evaluate::HeldOut;
-use super::evaluator::AnswerLoss;
+use super::evaluator::{AnswerLoss, ProbeBatch};
 use super::fingerprint::Fingerprint;
 use super::learns::{Learning, adapted};
 use super::origin::Origin;
@@ -16,7 +16,7 @@ use crate::data::{
     Columns, Corpus, Counts, DataError, FeedbackSet, Formatter, Prefetch, StreamOptions, Template,
     TextStream, read_records,
 };
-use crate::decoder::Decoder;
+use crate::decoder::{Decoder, LoadNotes};
 use crate::eval::answer::gold_answer;
 use crate::task::{
     DesignerSize, SoftTargetDesigner, SoftTargets, TargetRule, TextEstimator, TextTask, text_task,
@@ -29,7 +29,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use vpt_core::{
     AdamW, Cadence, CosineSchedule, DifferenceStep, Downstream, Feedback, NoParameters,
-    RandomDirection, Source, Trainer, TrainerConfig,
+    RandomDirection, Source, StepProbe, Trainer, TrainerConfig,
 };
 
 /// Feedback of any kind.
@@ -50,6 +50,7 @@ pub(super) struct Assembled<I: Backend> {
     pub(super) held_out: Vec<HeldOut>,
     pub(super) tokenizer: Tokenizer,
     pub(super) origin: Origin,
+    pub(super) notes: LoadNotes,
     pub(super) fingerprint: Fingerprint,
     pub(super) counts: Counts,
     pub(super) feedback_items: Option<u64>,
@@ -83,7 +84,7 @@ pub(super) fn assemble<I: Backend>(
     config.check()?;
     let origin = Origin::at(&locate_model(&config.model.path)?)?;
     let tokenizer = origin.tokenizer(&config.model.end_of_text)?;
-    let learner = learner::<I>(config, &origin, init_from, device)?;
+    let (learner, notes) = learner::<I>(config, &origin, init_from, device)?;
     let learner = adapted(
         learner,
         config,
@@ -131,7 +132,7 @@ pub(super) fn assemble<I: Backend>(
     let feedback = feedback.map(|set| direction::<I>(set, config, device));
     let held_out = reader.held_out(config, &mut files)?;
     if !config.model.from_scratch {
-        files.extend(origin.weight_file());
+        files.extend(origin.weight_files()?);
     }
     if let Some(folder) = adapter_folder(&config.model.adapter)? {
         for name in ["adapter_config.json", "adapter_model.safetensors"] {
@@ -141,12 +142,14 @@ pub(super) fn assemble<I: Backend>(
     // Its tokens, not its files: what was moved or packed again is the same stream.
     let fingerprint = Fingerprint::new(config, &files)?.with("data.corpus", corpus.fingerprint());
 
-    let trainer = trainer(config, (learner, learning), source, feedback, device);
+    let mut trainer = trainer(config, (learner, learning), source, feedback, device);
+    trainer.probe = probe(config, &held_out, device);
     Ok(Assembled {
         trainer,
         held_out,
         tokenizer,
         origin,
+        notes,
         fingerprint,
         counts: corpus.counts(),
         feedback_items,
@@ -158,13 +161,16 @@ fn learner<I: Backend>(
     origin: &Origin,
     init_from: Option<&Path>,
     device: &I::Device,
-) -> Result<Decoder<I>, RunError> {
-    let (learner, _) = match init_from {
-        Some(path) => Origin::at(&model_folder(path))?.learner(device)?,
-        None if config.model.from_scratch => return fresh(config, origin, device),
-        None => origin.learner(device)?,
-    };
-    Ok(learner)
+) -> Result<(Decoder<I>, LoadNotes), RunError> {
+    let options = config.model.head.options();
+    match init_from {
+        Some(path) => Origin::at(&model_folder(path))?.learner(&options, device),
+        None if config.model.from_scratch => {
+            let learner = fresh(config, origin, device)?;
+            Ok((learner, LoadNotes::default()))
+        }
+        None => origin.learner(&options, device),
+    }
 }
 
 fn fresh<I: Backend>(
@@ -173,7 +179,11 @@ fn fresh<I: Backend>(
     device: &I::Device,
 ) -> Result<Decoder<I>, RunError> {
     let mut rng = generator(config.seed, Purpose::Learner);
-    Decoder::init(&origin.config()?, &mut rng, device).map_err(|source| RunError::ModelConfig {
+    let mut architecture = origin.config()?;
+    if let Some(tied) = config.model.head.options().tie_word_embeddings {
+        architecture.tie_word_embeddings = tied;
+    }
+    Decoder::init(&architecture, &mut rng, device).map_err(|source| RunError::ModelConfig {
         path: origin.path().into(),
         source,
     })
@@ -326,6 +336,23 @@ pub(super) fn direction<I: Backend>(
         }
         _ => Box::new(truth),
     }
+}
+
+/// The probe of A.6 on the first validation items.
+fn probe<I: Backend>(
+    config: &RunConfig,
+    held_out: &[HeldOut],
+    device: &I::Device,
+) -> Option<StepProbe<TextTask, I>> {
+    let every = config.probe.every;
+    let mut sets = held_out.iter();
+    let set = sets.find(|set| every > 0 && set.split == Split::Validation)?;
+    let items = config.probe.items.min(set.documents.len());
+    let batch = ProbeBatch {
+        documents: set.documents[..items].to_vec(),
+        device: device.clone(),
+    };
+    Some(StepProbe::new(every, batch))
 }
 
 fn rule(config: &RunConfig) -> SoftTargets {

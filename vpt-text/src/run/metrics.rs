@@ -77,6 +77,7 @@ fn kept_lines(path: &Path, step: usize, last: usize) -> Result<(String, Times), 
         let at = match &event {
             Event::Step(event) => event.step,
             Event::Value(event) => event.step,
+            Event::Probe(event) => event.step,
             Event::Evaluation(event) if event.step == last as u64 => break,
             Event::Evaluation(event) => event.step,
             Event::Other => break,

@@ -2,7 +2,7 @@
 
 use super::RunEvent;
 use super::metrics::{Metrics, Times};
-use crate::artefacts::{Event, StepEvent, ValueEvent};
+use crate::artefacts::{Event, ProbeEvent, StepEvent, ValueEvent};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use vpt_core::{CoreError, Observer, StepReport, ValueReport};
@@ -38,6 +38,17 @@ impl Observer for Recorder<'_> {
             seconds,
             target_seconds: Some(target_seconds),
         }))?;
+        if let Some(probe) = report.probe {
+            self.write(&Event::Probe(ProbeEvent {
+                step: step as u64,
+                loss: probe.loss,
+                sgd_predicted: probe.sgd.predicted,
+                sgd_realised: probe.sgd.realised,
+                update_predicted: probe.update.predicted,
+                update_realised: probe.update.realised,
+                cosine: probe.cosine,
+            }))?;
+        }
         let flow = (self.tell)(&RunEvent::Step { step, loss, tokens });
         let Some(value) = &report.value else {
             return Ok(flow);
