@@ -157,12 +157,16 @@ struct Window {
 }
 
 impl Window {
+    fn new() -> Self {
+        Self {
+            processor: Some(0.0),
+            ..Self::default()
+        }
+    }
+
     fn count(&mut self, report: &StepReport, seconds: f64, processor: Option<f64>) {
         self.seconds += seconds;
-        self.processor = match self.seconds == seconds {
-            true => processor,
-            false => self.processor.zip(processor).map(|(sum, more)| sum + more),
-        };
+        self.processor = self.processor.zip(processor).map(|(sum, more)| sum + more);
         self.forward += report.target_elapsed.as_secs_f64();
         match &report.value {
             None => self.between.push(seconds),
@@ -223,7 +227,7 @@ pub fn overhead<I: Backend>(
     let every = config.value.update_every;
     let mut windows: Vec<[Window; 2]> = vec![];
     let mut pass = |updates: usize| -> Result<[Window; 2], RunError> {
-        let mut pair = [Window::default(), Window::default()];
+        let mut pair = [Window::new(), Window::new()];
         for step in 0..updates * every {
             // Neither is always the one that finds the other's data in the caches.
             for which in [step % 2, 1 - step % 2] {
@@ -322,7 +326,7 @@ pub fn peak_memory<I: Backend>(
 ) -> Result<Option<u64>, RunError> {
     let setting = Setting::<I>::new(preset, config, options.resident, device)?;
     let trainer = setting.trainer(arm.method())?;
-    let (mut lane, mut unused) = (Lane { trainer, device }, Window::default());
+    let (mut lane, mut unused) = (Lane { trainer, device }, Window::new());
     let every = config.value.update_every;
     // Optimisers have their moments after one step, and the designer after one value update.
     for _ in 0..options.warmup.min(1) * every {
