@@ -20,7 +20,7 @@ use vpt_core::{
     trainable,
 };
 use vpt_text::config::DesignerForm;
-use vpt_text::decoder::LoadOptions;
+use vpt_text::decoder::{LoadOptions, Reach};
 use vpt_text::task::{
     DesignerSize, SoftTargetDesigner, SoftTargets, TargetRule, Text, TextBatch, TextTask,
     label_loss, text_task,
@@ -86,6 +86,8 @@ fn compare(
     feedback: &TextBatch<Flex>,
     subset: &ParamSubset,
 ) {
+    // As a run tells it: what lies below the subset is computed once, by the learner's own step.
+    let learner = &learner.clone().with_reach(Reach::of(learner, subset));
     let tracked = subset.track::<Autodiff<Flex>, _>(lift(learner));
     let labelled: TextBatch<Autodiff<Flex>> = lift(feedback);
     let down = label_loss(Text::predict(&tracked, &labelled), &labelled);

@@ -66,5 +66,5 @@ pub use task::{
 pub use train::{
     AdamW, Cadence, Clip, CosineRamp, CosineSchedule, Freeze, Observer, ProbeReport, Progress,
     Source, StepData, StepProbe, StepReport, Trainer, TrainerConfig, UpdateGradient, ValueReport,
-    read_tensors, write_atomically, write_tensors,
+    ValueTimes, read_tensors, write_atomically, write_tensors,
 };

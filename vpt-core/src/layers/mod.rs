@@ -83,6 +83,13 @@ impl<B: Backend> Linear<B> {
         y.reshape(shape)
     }
 
+    /// Whether W or its adapter is on a tape.
+    pub(crate) fn is_tracked(&self) -> bool {
+        let adapter =
+            |lora: &Lora<B>| lora.a.val().is_require_grad() || lora.b.val().is_require_grad();
+        self.weight.val().is_require_grad() || self.lora.as_ref().is_some_and(adapter)
+    }
+
     /// W with the adapter's part added. `[out, in]`
     pub fn whole_weight(&self) -> Tensor<B, 2> {
         match &self.lora {

@@ -3,7 +3,7 @@
 use super::step::root_mean_square;
 use super::{DifferenceStep, MetaEstimate, MetaGradient, Point, descend};
 use crate::stateful::{from_state, to_state};
-use crate::{CoreError, DesignerOf, GradVector, LearnerOf, Loss, On, Stateful, lift};
+use crate::{CoreError, GradVector, LearnerOf, Loss, On, Stateful, lift};
 use burn::backend::Autodiff;
 use burn::module::Module;
 use burn::tensor::{Tensor, backend::Backend};
@@ -34,9 +34,11 @@ where
     type Probe = f64;
 
     fn probe(&mut self, at: &Point<'_, T, I>, direction: &GradVector<I>) -> f64 {
+        let views = at.task.views(at.designer, at.batch);
+        let target = at.task.target(at.designer, &views, at.reference);
         let loss = |learner: LearnerOf<T, I>| {
-            at.task
-                .pretraining_loss(&learner, at.designer, at.batch, at.reference)
+            let prediction = at.task.predict_again(&learner, &views, at.reference);
+            at.task.loss(prediction, &target, &views)
         };
         let ((), epsilon) = self.step.search(direction, |epsilon| {
             let movement = entry_movement(at.learner, direction, epsilon, loss);
@@ -52,17 +54,13 @@ where
         epsilon: &f64,
         scale: f64,
     ) -> MetaEstimate<I> {
-        descend(
-            at,
-            scale,
-            |_: &DesignerOf<T, Autodiff<I>>, views, target| {
-                slope(at.learner, direction, *epsilon, |shifted| {
-                    let learner: LearnerOf<T, Autodiff<I>> = lift(&shifted);
-                    let prediction = at.task.predict(&learner, views);
-                    at.task.loss(prediction, target, views)
-                })
-            },
-        )
+        descend(at, scale, |views, target, reference| {
+            slope(at.learner, direction, *epsilon, |shifted| {
+                let learner: LearnerOf<T, Autodiff<I>> = lift(&shifted);
+                let prediction = at.task.predict_again(&learner, views, reference);
+                at.task.loss(prediction, target, views)
+            })
+        })
     }
 }
 

@@ -3,9 +3,7 @@
 use super::step::root_mean_square;
 use super::{DifferenceStep, MetaEstimate, MetaGradient, Point, descend};
 use crate::stateful::{from_state, to_state};
-use crate::{
-    CoreError, DesignerOf, GradVector, LinearInTarget, On, ReferenceOf, Stateful, ValueMoments,
-};
+use crate::{CoreError, GradVector, LinearInTarget, On, ReferenceOf, Stateful, ValueMoments};
 use burn::backend::Autodiff;
 use burn::tensor::{Tensor, backend::Backend};
 
@@ -20,7 +18,7 @@ pub struct EntryValues<I: Backend> {
     pub epsilon: f64,
 }
 
-/// ȧ along `direction`, by a central difference of the coefficients on the plain backend.
+/// ȧ along `direction`, by a central difference on the plain backend.
 pub fn entry_values<T, I>(
     at: &Point<'_, T, I>,
     direction: &GradVector<I>,
@@ -75,12 +73,12 @@ where
     T: LinearInTarget,
 {
     let views = at.task.views(at.designer, at.batch);
-    let coefficients = |shift: f64| {
+    let predict = |shift: f64| {
         let learner = direction.shift(at.learner.clone(), shift);
-        let prediction = at.task.predict(&learner, &views);
-        at.task.coefficients(prediction, &views, at.reference)
+        at.task.predict_again(&learner, &views, at.reference)
     };
-    coefficients(epsilon) - coefficients(-epsilon)
+    let predictions = (predict(epsilon), predict(-epsilon));
+    at.task.difference(predictions, &views, at.reference)
 }
 
 /// V = Σ y_φ · ȧ: after ȧ, which is free of φ, each designer step is one backward pass through the
@@ -129,13 +127,9 @@ where
         scale: f64,
     ) -> MetaEstimate<I> {
         let values = Tensor::from_inner(probe.values.clone());
-        descend(
-            at,
-            scale,
-            |_: &DesignerOf<T, Autodiff<I>>, views, target| {
-                (at.task.target_weights(target, views) * values).sum()
-            },
-        )
+        descend(at, scale, |views, target, _| {
+            (at.task.target_weights(target, views) * values).sum()
+        })
     }
 
     fn designer_steps(&self, wanted: usize) -> usize {

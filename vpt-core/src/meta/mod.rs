@@ -89,9 +89,9 @@ fn descend<T, I>(
     at: &Point<'_, T, I>,
     scale: f64,
     value: impl FnOnce(
-        &DesignerOf<T, Autodiff<I>>,
         &T::Views<Autodiff<I>>,
         &T::Target<Autodiff<I>>,
+        &ReferenceOf<T, Autodiff<I>>,
     ) -> Tensor<Autodiff<I>, 1>,
 ) -> MetaEstimate<I>
 where
@@ -103,7 +103,7 @@ where
     let reference: ReferenceOf<T, Autodiff<I>> = lift(at.reference);
     let views = at.task.views(&designer, &batch);
     let target = at.task.target(&designer, &views, &reference);
-    let value = value(&designer, &views, &target);
+    let value = value(&views, &target, &reference);
     let host = value.clone().inner().into_scalar().elem();
     let mut objective = value.div_scalar(-scale);
     if let Some(regulariser) = at.task.regulariser(&target, &views, &reference) {

@@ -2,7 +2,7 @@
 
 use super::central::{entry_movement, slope};
 use super::{CentralDifference, MetaEstimate, MetaGradient, Nested, Point, descend};
-use crate::{CoreError, DesignerOf, GradVector, HiddenOf, LearnerOf, SplitOn, Stateful, lift};
+use crate::{CoreError, GradVector, HiddenOf, LearnerOf, SplitOn, Stateful, lift};
 use burn::backend::Autodiff;
 use burn::module::AutodiffModule;
 use burn::tensor::backend::Backend;
@@ -35,7 +35,7 @@ where
         descend(
             at,
             scale,
-            |_: &DesignerOf<T, Autodiff<I>>, views, target| {
+            |views, target, _| {
                 let learner: LearnerOf<T, Autodiff<I>> = lift(at.learner);
                 let hidden = at.task.lower(&learner, views, at.subset);
                 // φ stays on the inner tape; θ_S begins the outer one.
@@ -85,7 +85,7 @@ where
         descend(
             at,
             scale,
-            |_: &DesignerOf<T, Autodiff<I>>, views, target| {
+            |views, target, _| {
                 let learner: LearnerOf<T, Autodiff<I>> = lift(at.learner);
                 let hidden = at.task.lower(&learner, views, at.subset);
                 slope(at.learner, direction, *epsilon, |shifted| {

@@ -87,6 +87,17 @@ pub trait PredictiveTask: Send + Sync + 'static {
     /// The teacher of a run that begins with `learner`.
     fn teacher<B: Backend>(&self, learner: &Self::Learner<B>) -> Self::Teacher<B>;
 
+    /// ŷ of a learner that differs in θ_S alone from the one whose prediction made `reference`. A task
+    /// that keeps in the reference what neither S nor φ reaches starts from there.
+    fn predict_again<B: Backend>(
+        &self,
+        learner: &Self::Learner<B>,
+        views: &Self::Views<B>,
+        _reference: &Self::Reference<B>,
+    ) -> Self::Prediction<B> {
+        self.predict(learner, views)
+    }
+
     /// What τ may know of the learner, from this step's own prediction, and of its teacher, which
     /// nothing else reads.
     fn reference<B: Backend>(

@@ -78,6 +78,16 @@ pub trait TargetFn<M: Modality>: Send + Sync + 'static {
         views: &M::Views<B>,
     ) -> Self::Reference<B>;
 
+    /// See [`PredictiveTask::predict_again`].
+    fn predict_again<B: Backend>(
+        &self,
+        learner: &M::Learner<B>,
+        views: &M::Views<B>,
+        _reference: &Self::Reference<B>,
+    ) -> M::Prediction<B> {
+        M::predict(learner, views)
+    }
+
     /// See [`PredictiveTask::target`].
     fn target<B: Backend>(
         &self,
@@ -169,6 +179,16 @@ pub trait LinearLoss<M: Modality, R: TargetFn<M>>: PredictiveLoss<M, R> {
         reference: &R::Reference<B>,
     ) -> Tensor<B, 2>;
 
+    /// See [`LinearInTarget::difference`].
+    fn difference<B: Backend>(
+        &self,
+        (plus, minus): (M::Prediction<B>, M::Prediction<B>),
+        views: &M::Views<B>,
+        reference: &R::Reference<B>,
+    ) -> Tensor<B, 2> {
+        self.coefficients(plus, views, reference) - self.coefficients(minus, views, reference)
+    }
+
     /// See [`LinearInTarget::target_weights`].
     fn target_weights<B: Backend>(
         &self,
@@ -242,6 +262,15 @@ where
 
     fn teacher<B: Backend>(&self, learner: &M::Learner<B>) -> T::Teacher<B> {
         self.target.teacher(learner)
+    }
+
+    fn predict_again<B: Backend>(
+        &self,
+        learner: &M::Learner<B>,
+        views: &M::Views<B>,
+        reference: &T::Reference<B>,
+    ) -> M::Prediction<B> {
+        self.target.predict_again(learner, views, reference)
     }
 
     fn reference<B: Backend>(
@@ -354,6 +383,15 @@ where
         reference: &T::Reference<B>,
     ) -> Tensor<B, 2> {
         self.loss.coefficients(prediction, views, reference)
+    }
+
+    fn difference<B: Backend>(
+        &self,
+        predictions: (M::Prediction<B>, M::Prediction<B>),
+        views: &M::Views<B>,
+        reference: &T::Reference<B>,
+    ) -> Tensor<B, 2> {
+        self.loss.difference(predictions, views, reference)
     }
 
     fn target_weights<B: Backend>(

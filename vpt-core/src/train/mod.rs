@@ -3,6 +3,7 @@
 mod adamw;
 mod atomic;
 mod checkpoint;
+mod clock;
 mod fixed;
 mod freeze;
 mod gradient;
@@ -15,6 +16,7 @@ mod trainer;
 
 pub use adamw::AdamW;
 pub use atomic::write_atomically;
+pub use clock::ValueTimes;
 pub use freeze::Freeze;
 pub use gradient::{Clip, UpdateGradient};
 pub use observer::Observer;

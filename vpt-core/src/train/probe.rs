@@ -58,8 +58,8 @@ impl<T: On<Autodiff<I>>, I: Backend> StepProbe<T, I> {
         trainable: &ParamSubset,
     ) -> Result<ProbeReport, CoreError> {
         let (loss, g_down) = self.gradient(before, trainable)?;
-        let step = GradVector::of(after, trainable)
-            .add_scaled(&GradVector::of(before, trainable), -1.0);
+        let step =
+            GradVector::of(after, trainable).add_scaled(&GradVector::of(before, trainable), -1.0);
         let norm = g_pre.norm();
         let eta = if norm > 0.0 { step.norm() / norm } else { 0.0 };
         let along_gradient = g_pre.shift(before.clone(), -eta);

@@ -1,5 +1,6 @@
 //! Algorithm 1. State lives on the plain backend; each differentiation lifts what it needs.
 
+use super::clock::{Stopwatch, ValueTimes};
 use super::{
     AdamW, Cadence, Clip, CosineRamp, CosineSchedule, Freeze, ProbeReport, Progress, Source,
     StepProbe, UpdateGradient,
@@ -10,9 +11,9 @@ use crate::{
     lift,
 };
 use burn::backend::Autodiff;
-use burn::module::AutodiffModule;
+use burn::module::{AutodiffModule, Module};
 use burn::tensor::{ElementConversion, backend::Backend};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The schedule of a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,6 +103,8 @@ where
     pub step: usize,
     /// Unlabelled tokens processed.
     pub tokens: u64,
+    /// Whether times are taken with the device waited for, which holds up one that works ahead.
+    pub synchronised: bool,
 }
 
 /// What one value update saw.
@@ -124,8 +127,8 @@ pub struct ValueReport {
     pub losses: Vec<(String, f64)>,
     /// V by evaluator, where there are several.
     pub parts: Vec<(String, f64)>,
-    /// Time in the value update: g_down, the probe and the designer's steps.
-    pub elapsed: Duration,
+    /// Time in the value update, by part.
+    pub times: ValueTimes,
 }
 
 /// What one learner step saw.
@@ -149,6 +152,8 @@ pub struct StepReport {
     pub probe: Option<ProbeReport>,
     /// Time of the whole step.
     pub elapsed: Duration,
+    /// Of that, in making the targets from the references: the designer's forward passes.
+    pub target_elapsed: Duration,
 }
 
 /// A forward pass that waits for its target.
@@ -166,7 +171,7 @@ struct Valued<T: PredictiveTask, I: Backend> {
     references: Vec<ReferenceOf<T, I>>,
     climbed: (f64, f64),
     scale: f64,
-    elapsed: Duration,
+    times: ValueTimes,
 }
 
 impl<T, I, S, F, G> Trainer<T, I, S, F, G>
@@ -203,6 +208,7 @@ where
             config,
             step: 0,
             tokens: 0,
+            synchronised: false,
         }
     }
 
@@ -230,7 +236,7 @@ where
     }
 
     fn try_step(&mut self) -> Result<StepReport, CoreError> {
-        let start = Instant::now();
+        let mut whole = self.stopwatch();
         let data = self.source.next_step()?;
         let learning = self.learning();
         let learner: LearnerOf<T, Autodiff<I>> = learning.track(lift(&self.learner));
@@ -240,7 +246,7 @@ where
         let due = self.values();
         let mut held = match &data.batches[..] {
             [batch] if !(due && self.task.shapes_views::<I>(&self.designer)) => {
-                Some(self.forward(&learner, batch))
+                Some(self.forward(&learner, batch, None))
             }
             _ => None,
         };
@@ -262,26 +268,32 @@ where
         // Lines 4–5 and 8, with φ after line 7.
         let shaped = self.config.cadence.shapes(self.step);
         let designer: DesignerOf<T, Autodiff<I>> = lift(&self.designer);
-        let mut loss = 0.0;
+        let (mut loss, mut target_elapsed) = (0.0, Duration::ZERO);
         let mut measures: Vec<(&'static str, f64)> = vec![];
         let mut total: Option<UpdateGradient<I>> = None;
         let mut kept = vec![];
         for (index, batch) in data.batches.iter().enumerate() {
-            let forward = held.take().unwrap_or_else(|| self.forward(&learner, batch));
+            let known = valued.as_ref().and_then(|v| v.references.get(index));
             let Forward {
                 views,
                 prediction,
-                mut reference,
-            } = forward;
-            if let Some(informed) = valued.as_ref().and_then(|v| v.references.get(index)) {
-                reference = informed.clone();
-            }
+                reference,
+            } = match (held.take(), known) {
+                (Some(held), Some(reference)) => Forward {
+                    reference: reference.clone(),
+                    ..held
+                },
+                (Some(held), None) => held,
+                (None, known) => self.forward(&learner, batch, known),
+            };
             let lifted: ReferenceOf<T, Autodiff<I>> = lift(&reference);
+            let mut watch = self.stopwatch();
             let target = if shaped {
                 self.task.target(&designer, &views, &lifted)
             } else {
                 self.task.unshaped_target(&views, &lifted)
             };
+            target_elapsed += watch.lap();
             for (name, figure) in self.task.measures(&target, &views, &lifted) {
                 match measures.iter_mut().find(|(known, _)| *known == name) {
                     Some((_, sum)) => *sum += figure,
@@ -323,7 +335,8 @@ where
             measures,
             value,
             probe,
-            elapsed: start.elapsed(),
+            elapsed: whole.lap(),
+            target_elapsed,
         };
         self.step += 1;
         Ok(report)
@@ -378,8 +391,13 @@ where
         self.config.cadence.values(self.step) && !self.valued().is_empty()
     }
 
-    /// Lines 3 and 5 up to the target.
-    fn forward(&self, learner: &LearnerOf<T, Autodiff<I>>, batch: &T::Batch<I>) -> Forward<T, I> {
+    /// Lines 3 and 5 up to the target, with the reference that is `known` already, if any.
+    fn forward(
+        &self,
+        learner: &LearnerOf<T, Autodiff<I>>,
+        batch: &T::Batch<I>,
+        known: Option<&ReferenceOf<T, I>>,
+    ) -> Forward<T, I> {
         let (views, plain) = if self.config.cadence.shapes(self.step) {
             let designer: DesignerOf<T, Autodiff<I>> = lift(&self.designer);
             let views = self.task.views::<Autodiff<I>>(&designer, &lift(batch));
@@ -389,14 +407,22 @@ where
             (views, self.task.unshaped_views::<I>(batch))
         };
         let prediction = self.task.predict(learner, &views);
-        let reference = self
-            .task
-            .reference::<I>(&self.teacher, prediction.valid(), &plain);
+        let reference = match known {
+            Some(reference) => reference.clone(),
+            None => self
+                .task
+                .reference::<I>(&self.teacher, prediction.valid(), &plain),
+        };
         Forward {
             views,
             prediction,
             reference,
         }
+    }
+
+    fn stopwatch(&self) -> Stopwatch<I> {
+        let devices = self.synchronised.then(|| self.learner.devices());
+        Stopwatch::start(devices.into_iter().flatten().next())
     }
 
     /// The reference of a micro-batch without a tape.
@@ -412,7 +438,8 @@ where
         batches: &[T::Batch<I>],
         mut references: Vec<ReferenceOf<T, I>>,
     ) -> Result<Valued<T, I>, CoreError> {
-        let start = Instant::now();
+        let mut watch = self.stopwatch();
+        let mut times = ValueTimes::default();
         let subset = &self.valued();
         let direction = self.feedback.direction(&self.learner, subset)?;
         let steer = self.curved(&direction.steer, batches, subset);
@@ -420,6 +447,7 @@ where
             .iter()
             .map(|b| self.task.shaped_part::<I>(b))
             .collect();
+        times.direction = watch.lap();
         let Self {
             task,
             learner,
@@ -443,6 +471,7 @@ where
             probes.push(meta.probe(&at, &steer));
         }
         let scale = meta.scale(&probes);
+        times.probe = watch.lap();
         let (mut first, mut last) = (0.0, 0.0);
         for round in 0..meta.designer_steps(config.designer_steps) {
             let (mut value, mut descent): (f64, Option<UpdateGradient<I>>) = (0.0, None);
@@ -479,12 +508,13 @@ where
             .zip(&probes)
             .map(|(reference, probe)| meta.inform(task, reference, probe, scale))
             .collect();
+        times.designer = watch.lap();
         Ok(Valued {
             direction,
             references,
             climbed: (first, last),
             scale,
-            elapsed: start.elapsed(),
+            times,
         })
     }
 
@@ -506,7 +536,7 @@ where
                 views,
                 prediction,
                 reference,
-            } = self.forward(&learner, batch);
+            } = self.forward(&learner, batch, None);
             let target = self.task.target(&designer, &views, &lift(&reference));
             let loss = self
                 .task
@@ -534,6 +564,7 @@ where
         let g_down = &valued.direction.downstream;
         let value = crate::value::value(g_down, &g_pre);
         let every = self.config.noise_every;
+        let (mut times, mut watch) = (valued.times, self.stopwatch());
         let mut samples = vec![];
         if every > 0 && self.step.is_multiple_of(every) && self.config.noise_batches > 0 {
             samples.push(value);
@@ -542,6 +573,7 @@ where
                 samples.push(crate::value::value(&again, &g_pre));
             }
         }
+        times.noise = watch.lap();
         let parts = valued.direction.parts.iter();
         let parts = parts.map(|(name, part)| (name.clone(), crate::value::value(part, &g_pre)));
         Ok(ValueReport {
@@ -553,7 +585,7 @@ where
             scale: valued.scale,
             parts: parts.collect(),
             losses: valued.direction.losses,
-            elapsed: valued.elapsed,
+            times,
         })
     }
 }

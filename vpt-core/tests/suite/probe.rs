@@ -63,7 +63,13 @@ fn probing_changes_nothing() {
 #[test]
 fn a_probe_that_fails_leaves_the_learner() {
     let mut run = trainer::<F64, _, _>(3, downstream(9), Nested, config());
-    run.probe = Some(StepProbe::new(1, Labelled { left: 2, ..held_out() }));
+    run.probe = Some(StepProbe::new(
+        1,
+        Labelled {
+            left: 2,
+            ..held_out()
+        },
+    ));
     let before = bits(&run.learner);
     run.step().unwrap_err();
     assert_eq!(bits(&run.learner), before);

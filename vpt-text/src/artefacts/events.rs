@@ -52,6 +52,9 @@ pub struct StepEvent {
     /// Wall time of the step.
     #[serde(deserialize_with = "number")]
     pub seconds: f64,
+    /// Of that, in making targets.
+    #[serde(default)]
+    pub target_seconds: Option<f64>,
 }
 
 /// One look at the value (eq. 14).
@@ -96,9 +99,21 @@ pub struct ValueEvent {
     /// Standard deviation of V over feedback batches.
     #[serde(default)]
     pub noise: Option<f64>,
-    /// Wall time of the look.
+    /// Wall time of the value update.
     #[serde(default)]
     pub seconds: Option<f64>,
+    /// Of that, in g_down.
+    #[serde(default)]
+    pub direction_seconds: Option<f64>,
+    /// In what of the estimate is free of the designer: the values of tokens.
+    #[serde(default)]
+    pub probe_seconds: Option<f64>,
+    /// In the designer's steps.
+    #[serde(default)]
+    pub designer_seconds: Option<f64>,
+    /// Wall time of measuring the noise, beside the update.
+    #[serde(default)]
+    pub noise_seconds: Option<f64>,
 }
 
 /// One step predicted and taken (A.6): falls of the probe batch's loss, in nats a token.

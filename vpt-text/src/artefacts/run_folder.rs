@@ -141,6 +141,9 @@ pub struct RunSummary {
     /// The part of it that went into the value.
     #[serde(default)]
     pub value_seconds: Option<f64>,
+    /// The part of it that went into making targets.
+    #[serde(default)]
+    pub target_seconds: Option<f64>,
     /// Hash of the resolved config.
     #[serde(default)]
     pub config_hash: Option<String>,

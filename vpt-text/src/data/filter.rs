@@ -236,8 +236,16 @@ mod tests {
             ("source != 'a' and source != 'b'", Some("c"), true),
             ("source == 'a' or source == 'b'", Some("b"), true),
             ("source == 'a' or source == 'b'", Some("c"), false),
-            ("source == 'a' and source == 'b' or source == 'c'", Some("c"), true),
-            ("source == 'c' or source == 'a' and source == 'b'", Some("a"), false),
+            (
+                "source == 'a' and source == 'b' or source == 'c'",
+                Some("c"),
+                true,
+            ),
+            (
+                "source == 'c' or source == 'a' and source == 'b'",
+                Some("a"),
+                false,
+            ),
         ] {
             assert_eq!(holds(filter, source), expected, "{filter} of {source:?}");
         }
@@ -263,7 +271,11 @@ mod tests {
             ("source in 'a'", "`[`", 10),
             ("source in ['a' 'b']", "`,` or `]`", 15),
             ("source not 'a'", "`in`", 11),
-            ("source == 'a' xor source == 'b'", "`and`, `or` or the end", 14),
+            (
+                "source == 'a' xor source == 'b'",
+                "`and`, `or` or the end",
+                14,
+            ),
             ("source == 'a' or", "a column", 16),
             ("source == 'a' and", "a column", 17),
             ("source inside ['a']", "`==`, `!=`, `in` or `not in`", 7),

@@ -65,7 +65,12 @@ mod tests {
         let x = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
         let y = [2.1, 1.9, 3.7, 3.2, 5.5, 4.6];
         let found = Correlation::of(x.into_iter().zip(y)).unwrap();
-        let expected = [0.867855398863, 0.190387271908, 0.985389368609, 0.651428571429];
+        let expected = [
+            0.867855398863,
+            0.190387271908,
+            0.985389368609,
+            0.651428571429,
+        ];
         let figures = [found.r, found.low, found.high, found.slope];
         for (found, expected) in figures.into_iter().zip(expected) {
             assert!((found - expected).abs() < 1e-9, "{found} {expected}");

@@ -1,8 +1,8 @@
 //! Every method against next-token prediction on the same held-out items.
 
-use super::{ExperimentError, Probed};
 use super::measures::{Beside, GainParts, Measured, digit_cell, first_cell, loss_cell, pass_cell};
 use super::statistics::{Cell, RESAMPLES};
+use super::{ExperimentError, Probed};
 use crate::artefacts::{ItemResult, Run, run_name};
 use serde::Serialize;
 use std::path::Path;
@@ -55,6 +55,8 @@ pub struct MethodSummary {
     pub seconds_per_step: f64,
     /// Share of the wall time that went into the value.
     pub value_share: Option<f64>,
+    /// Share of the wall time that went into making targets.
+    pub target_share: Option<f64>,
 }
 
 /// Reads the runs that there are among `methods` × `seeds` under `out`, writes `out/summary.json` and
@@ -188,10 +190,11 @@ fn method_summary(name: &str, runs: &[&Run], baseline: &[&Run]) -> MethodSummary
     let beside = Beside::new(name, runs, baseline);
     let steps: u64 = runs.iter().map(|run| run.summary.steps).sum();
     let wall: f64 = runs.iter().map(|run| run.summary.wall_seconds).sum();
-    let in_value: f64 = runs
-        .iter()
-        .filter_map(|run| run.summary.value_seconds)
-        .sum();
+    // Nothing, where nothing was spent.
+    let share = |seconds: fn(&Run) -> Option<f64>| {
+        let spent: f64 = runs.iter().filter_map(|run| seconds(run)).sum();
+        (spent > 0.0).then(|| spent / wall)
+    };
     MethodSummary {
         method: name.into(),
         seeds: runs.iter().map(|run| run.summary.seed).collect(),
@@ -206,7 +209,8 @@ fn method_summary(name: &str, runs: &[&Run], baseline: &[&Run]) -> MethodSummary
         parts: beside.gain_parts(),
         probe: Probed::of(runs),
         seconds_per_step: wall / steps as f64,
-        value_share: (in_value > 0.0).then(|| in_value / wall),
+        value_share: share(|run| run.summary.value_seconds),
+        target_share: share(|run| run.summary.target_seconds),
     }
 }
 

@@ -30,15 +30,20 @@ use std::sync::Arc;
 use vpt_core::hub::kept_model;
 use vpt_core::{
     AdamW, Cadence, Clip, CosineSchedule, DifferenceStep, Downstream, Feedback, NoParameters,
-    RandomDirection, StepProbe, Trainer, TrainerConfig,
+    RandomDirection, Source, StepProbe, Trainer, TrainerConfig,
 };
 
 /// Feedback of any kind.
 pub(super) type AnyFeedback<I> = Box<dyn Feedback<TextTask, I>>;
 
 /// The trainer of a text run.
-pub(super) type TextTrainer<I> =
-    Trainer<TextTask, I, Seeded<PackedSource<I>>, AnyFeedback<I>, TextEstimator>;
+pub(super) type TextTrainer<I> = TrainerOver<I, PackedSource<I>>;
+
+/// The same over any source.
+pub(super) type TrainerOver<I, S> = Trainer<TextTask, I, Seeded<S>, AnyFeedback<I>, TextEstimator>;
+
+/// A learner, and what of it learns.
+pub(super) type Learned<I> = (Decoder<I>, Learning);
 
 /// A run, ready to step.
 pub(super) struct Assembled<I: Backend> {
@@ -54,7 +59,7 @@ pub(super) struct Assembled<I: Backend> {
 
 /// Streams of random numbers, one for each purpose, so that no purpose disturbs another.
 #[derive(Clone, Copy)]
-enum Purpose {
+pub(super) enum Purpose {
     Stream = 1,
     Feedback = 2,
     Designer = 3,
@@ -64,7 +69,7 @@ enum Purpose {
     Dropout = 7,
 }
 
-fn generator(seed: u64, purpose: Purpose) -> ChaCha8Rng {
+pub(super) fn generator(seed: u64, purpose: Purpose) -> ChaCha8Rng {
     let mut generator = ChaCha8Rng::seed_from_u64(seed);
     generator.set_stream(purpose as u64);
     generator
@@ -315,7 +320,7 @@ impl Reader<'_> {
 
 /// What the designer is steered by: g_down on the labelled set, or a random direction of its
 /// length.
-fn direction<I: Backend>(
+pub(super) fn direction<I: Backend>(
     set: FeedbackSet,
     config: &RunConfig,
     device: &I::Device,
@@ -404,13 +409,14 @@ fn difference<I: Backend>(learner: &Decoder<I>) -> DifferenceStep {
     }
 }
 
-fn trainer<I: Backend>(
+/// The trainer of `config` over `source`.
+pub(super) fn trainer<I: Backend, S: Source<TextTask, I>>(
     config: &RunConfig,
-    (learner, learning): (Decoder<I>, Learning),
-    source: PackedSource<I>,
+    (learner, learning): Learned<I>,
+    source: S,
     feedback: Option<AnyFeedback<I>>,
     device: &I::Device,
-) -> TextTrainer<I> {
+) -> TrainerOver<I, S> {
     let learned = matches!(config.method, Method::Value | Method::Random);
     let designer = learned.then(|| {
         SoftTargetDesigner::init(

@@ -1,6 +1,6 @@
 //! L_down of a labelled set: the mean NLL of its answers.
 
-use crate::data::{Document, FeedbackSet, FeedbackState, collate};
+use crate::data::{Document, FeedbackSet, FeedbackState, fold};
 use crate::decoder::Decoder;
 use crate::task::{Text, TextBatch, TextTask, label_loss};
 use burn::backend::Autodiff;
@@ -25,7 +25,11 @@ impl<I: Backend> Evaluator<TextTask, I> for AnswerLoss<I> {
     ) -> Result<Tensor<Autodiff<I>, 1>, CoreError> {
         let chosen = self.set.next_batch(self.batch).into_iter();
         let documents = self.set.documents();
-        Ok(mean_loss(learner, chosen.map(|index| &documents[index]), &self.device))
+        Ok(mean_loss(
+            learner,
+            chosen.map(|index| &documents[index]),
+            &self.device,
+        ))
     }
 }
 
@@ -64,7 +68,7 @@ fn mean_loss<'a, I: Backend>(
     documents: impl IntoIterator<Item = &'a Document>,
     device: &I::Device,
 ) -> Tensor<Autodiff<I>, 1> {
-    let packed = collate(documents).packed;
+    let packed = fold(documents);
     let answers = packed.answer_tokens().max(1) as f64;
     let views = TextBatch::<Autodiff<I>>::new(&packed, answers, device);
     label_loss(Text::predict(learner, &views), &views)

@@ -1,7 +1,9 @@
 //! What a path to a model means, and opening it.
 
 use super::RunError;
-use crate::decoder::{CheckpointError, Contents, Decoder, DecoderConfig, Gguf, LoadNotes, LoadOptions};
+use crate::decoder::{
+    CheckpointError, Contents, Decoder, DecoderConfig, Gguf, LoadNotes, LoadOptions,
+};
 use crate::tokenizer::Tokenizer;
 use burn::tensor::backend::Backend;
 use std::path::{Path, PathBuf};

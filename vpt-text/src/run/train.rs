@@ -379,6 +379,7 @@ impl<'a, I: Backend> Run<'a, I> {
             designer_parameters: (designer_parameters > 0).then_some(designer_parameters as u64),
             wall_seconds: self.times.all,
             value_seconds: Some(self.times.value),
+            target_seconds: Some(self.times.target),
             config_hash: Some(self.parts.fingerprint.config().to_owned()),
             corpus: Some(self.config.data.corpus.clone()),
             feedback: fed.then(|| self.config.data.feedback.clone()),

@@ -6,7 +6,7 @@ use crate::config::DesignerForm;
 use crate::decoder::Decoder;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Tensor, backend::Backend};
-use vpt_core::{NoParameters, TargetFn};
+use vpt_core::{Modality, NoParameters, TargetFn};
 
 /// y_φ: a distribution over the label and the candidates, and how it came about.
 ///
@@ -162,7 +162,9 @@ impl TargetFn<Text> for SoftTargets {
             hidden,
             head,
             embedding,
+            entering,
             head_learns,
+            ..
         } = prediction;
         let [n, _] = hidden.dims();
         let weights = head_learns.then_some(&views.weights);
@@ -192,8 +194,27 @@ impl TargetFn<Text> for SoftTargets {
             expected: pass.expected,
             head_gradient: pass.head_gradient,
             embedding,
+            entering,
             values: None,
             scale: None,
+        }
+    }
+
+    /// From the states that enter the lowest block that the value is on.
+    fn predict_again<B: Backend>(
+        &self,
+        learner: &Decoder<B>,
+        views: &TextBatch<B>,
+        reference: &Candidates<B>,
+    ) -> Hidden<B> {
+        match (&reference.entering, learner.reach().from) {
+            (Some(entering), Some(from)) => {
+                let kept = Some(entering.clone());
+                let entering = entering.clone();
+                let top = learner.resume(entering, &views.input, from, views.dropout);
+                Hidden::of(learner, views, top, kept)
+            }
+            _ => Text::predict(learner, views),
         }
     }
 

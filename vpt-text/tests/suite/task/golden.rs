@@ -61,6 +61,9 @@ fn prediction<B: Backend>(golden: &Golden) -> Hidden<B> {
         embedding: head.clone(),
         head,
         head_learns: true,
+        head_tracked: true,
+        head_valued: true,
+        entering: None,
     }
 }
 
@@ -111,6 +114,9 @@ fn the_plain_loss_is_theirs<B: Backend>(tolerance: f64) {
         embedding: head.clone(),
         head: head.clone(),
         head_learns: true,
+        head_tracked: true,
+        head_valued: true,
+        entering: None,
     };
     let target = target(&golden, alpha.clone(), p.clone());
     let loss = task().loss(prediction, &target, &views(&golden)).total();
@@ -157,6 +163,9 @@ fn the_learners_loss_is_theirs<B: Backend>(tolerance: f64) {
         embedding: head.clone(),
         head: head.clone(),
         head_learns: true,
+        head_tracked: true,
+        head_valued: true,
+        entering: None,
     };
     let target = constant(&given(&golden));
     let loss = task().learner_loss(prediction, &target, &views(&golden), &reference);
@@ -189,6 +198,9 @@ fn values_of_tokens_are_those_of_pytorch() {
             head: plain.head.clone() + w_dot.clone().mul_scalar(step),
             embedding: plain.embedding.clone(),
             head_learns: true,
+            head_tracked: true,
+            head_valued: true,
+            entering: None,
         };
         task().coefficients(shifted, &views, &reference)
     };
