@@ -25,6 +25,7 @@
 mod error;
 mod evaluator;
 mod feedback;
+pub mod forward;
 mod grad_vector;
 #[cfg(feature = "hub")]
 pub mod hub;
