@@ -131,7 +131,11 @@ impl<B: Backend> IntTensorOps<Self> for Forward<B> {
         int_sign(tensor: IntTensor<B>) -> IntTensor<B>;
         int_expand(tensor: IntTensor<B>, shape: Shape) -> IntTensor<B>;
         int_sort(tensor: IntTensor<B>, dim: usize, descending: bool) -> IntTensor<B>;
-        int_sort_with_at(x: IntTensor<B>, dim: usize, down: bool) -> (IntTensor<B>, IntTensor<B>);
+        int_sort_with_indices(
+            tensor: IntTensor<B>,
+            dim: usize,
+            descending: bool
+        ) -> (IntTensor<B>, IntTensor<B>);
         int_argsort(tensor: IntTensor<B>, dim: usize, descending: bool) -> IntTensor<B>;
         bitwise_and(lhs: IntTensor<B>, rhs: IntTensor<B>) -> IntTensor<B>;
         bitwise_and_scalar(lhs: IntTensor<B>, rhs: Scalar) -> IntTensor<B>;

@@ -1,7 +1,7 @@
 //! Into `Forward<B>` and out of it.
 
 use super::{Dual, Forward};
-use burn::module::{AutodiffModule, Module, ModuleMapper, Param, ParamId};
+use burn::module::{AutodiffModule, ModuleMapper, Param, ParamId};
 use burn::tensor::{Tensor, TensorPrimitive, backend::Backend};
 use std::collections::HashMap;
 
