@@ -1,7 +1,8 @@
 //! Vectors over θ_S: the space in which V is an inner product (eq. 14).
 
 use crate::ParamSubset;
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
+use crate::forward::{self, Forward};
+use burn::module::{AutodiffModule, Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::{
     ElementConversion, Tensor, TensorData,
     backend::{AutodiffBackend, Backend},
@@ -197,6 +198,11 @@ impl<B: Backend> GradVector<B> {
         }
         let parts = self.parts.iter().map(|(id, part)| (*id, part)).collect();
         module.map(&mut Shift(parts, scale))
+    }
+
+    /// θ + ε·self as dual numbers: parameters outside S are constants shared with `module`.
+    pub fn perturb<M: AutodiffModule<Forward<B>>>(&self, module: M::InnerModule) -> M {
+        forward::perturb(module, &self.parts.iter().cloned().collect())
     }
 
     /// Every part on the host in f64, one after the other.

@@ -5,12 +5,16 @@ mod linear;
 mod nested;
 mod split;
 mod step;
+mod tangent;
 
 pub use central::CentralDifference;
-pub use linear::{EntryValues, LinearTarget, entry_values, extrapolated_entry_values};
+pub use linear::{
+    EntryValues, LinearTarget, entry_values, exact_entry_values, extrapolated_entry_values,
+};
 pub use nested::Nested;
 pub use split::Split;
 pub use step::DifferenceStep;
+pub use tangent::Tangent;
 
 use crate::{
     BatchOf, DesignerOf, GradVector, LearnerOf, On, ParamSubset, PredictiveTask, ReferenceOf,

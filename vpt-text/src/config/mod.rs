@@ -69,6 +69,8 @@ pub enum DesignerForm {
 pub enum EstimatorKind {
     /// The loss is linear in its target.
     Linear,
+    /// The same with exact values of tokens, by forward-mode differentiation along g_down.
+    Tangent,
     /// A central difference along g_down.
     Central,
     /// A tape over the backward pass.
