@@ -84,7 +84,7 @@ impl<B: Backend> Linear<B> {
     }
 
     /// Whether W or its adapter is on a tape.
-    pub(crate) fn is_tracked(&self) -> bool {
+    pub fn is_tracked(&self) -> bool {
         let adapter =
             |lora: &Lora<B>| lora.a.val().is_require_grad() || lora.b.val().is_require_grad();
         self.weight.val().is_require_grad() || self.lora.as_ref().is_some_and(adapter)

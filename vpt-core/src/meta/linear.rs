@@ -5,7 +5,7 @@ use super::{DifferenceStep, MetaEstimate, MetaGradient, Point, descend};
 use crate::forward::{Forward, tangent};
 use crate::stateful::{from_state, to_state};
 use crate::{
-    BatchOf, CoreError, GradVector, LearnerOf, LinearInTarget, On, ReferenceOf,
+    BatchOf, CoreError, DesignerOf, GradVector, LearnerOf, LinearInTarget, On, ReferenceOf,
     Stateful, ValueMoments, lift,
 };
 use burn::backend::Autodiff;
