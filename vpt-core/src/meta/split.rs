@@ -32,23 +32,19 @@ where
         (): &(),
         scale: f64,
     ) -> MetaEstimate<I> {
-        descend(
-            at,
-            scale,
-            |views, target, _| {
-                let learner: LearnerOf<T, Autodiff<I>> = lift(at.learner);
-                let hidden = at.task.lower(&learner, views, at.subset);
-                // φ stays on the inner tape; θ_S begins the outer one.
-                let learner = at.subset.track::<Autodiff<Autodiff<I>>, _>(lift(&learner));
-                let views = AutodiffModule::from_inner(views.clone());
-                let target = AutodiffModule::from_inner(target.clone());
-                let hidden = HiddenOf::<T, Autodiff<Autodiff<I>>>::from_inner(hidden);
-                let prediction = at.task.upper(&learner, hidden, &views);
-                let loss = at.task.loss(prediction, &target, &views).total();
-                let g_pre = GradVector::take(&mut loss.backward(), &learner, at.subset);
-                direction.lift::<Autodiff<I>>().dot(&g_pre)
-            },
-        )
+        descend(at, scale, |views, target, _| {
+            let learner: LearnerOf<T, Autodiff<I>> = lift(at.learner);
+            let hidden = at.task.lower(&learner, views, at.subset);
+            // φ stays on the inner tape; θ_S begins the outer one.
+            let learner = at.subset.track::<Autodiff<Autodiff<I>>, _>(lift(&learner));
+            let views = AutodiffModule::from_inner(views.clone());
+            let target = AutodiffModule::from_inner(target.clone());
+            let hidden = HiddenOf::<T, Autodiff<Autodiff<I>>>::from_inner(hidden);
+            let prediction = at.task.upper(&learner, hidden, &views);
+            let loss = at.task.loss(prediction, &target, &views).total();
+            let g_pre = GradVector::take(&mut loss.backward(), &learner, at.subset);
+            direction.lift::<Autodiff<I>>().dot(&g_pre)
+        })
     }
 }
 
@@ -82,19 +78,15 @@ where
         epsilon: &f64,
         scale: f64,
     ) -> MetaEstimate<I> {
-        descend(
-            at,
-            scale,
-            |views, target, _| {
-                let learner: LearnerOf<T, Autodiff<I>> = lift(at.learner);
-                let hidden = at.task.lower(&learner, views, at.subset);
-                slope(at.learner, direction, *epsilon, |shifted| {
-                    let learner: LearnerOf<T, Autodiff<I>> = lift(&shifted);
-                    let prediction = at.task.upper(&learner, hidden.clone(), views);
-                    at.task.loss(prediction, target, views)
-                })
-            },
-        )
+        descend(at, scale, |views, target, _| {
+            let learner: LearnerOf<T, Autodiff<I>> = lift(at.learner);
+            let hidden = at.task.lower(&learner, views, at.subset);
+            slope(at.learner, direction, *epsilon, |shifted| {
+                let learner: LearnerOf<T, Autodiff<I>> = lift(&shifted);
+                let prediction = at.task.upper(&learner, hidden.clone(), views);
+                at.task.loss(prediction, target, views)
+            })
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! The probe of A.6 in the loop.
 
-use super::toy::{F64, Labelled, Mlp, bits, config, downstream, host, trainer};
+use super::toy::{F64, Labelled, Mlp, Toy, bits, config, downstream, host, trainer};
 use burn::backend::Autodiff;
 use vpt_core::{Evaluator, Nested, StepProbe, TrainerConfig, lift};
 
@@ -11,7 +11,8 @@ fn held_out() -> Labelled {
 
 fn loss(learner: &Mlp<F64>) -> f64 {
     let learner: Mlp<Autodiff<F64>> = lift(learner);
-    host(held_out().loss(&learner).unwrap().inner())[0]
+    let loss = Evaluator::<Toy, F64>::loss(&mut held_out(), &learner).unwrap();
+    host(loss.inner())[0]
 }
 
 #[test]

@@ -58,7 +58,8 @@ impl<B: Backend> Rotary<B> {
     ) -> Rotation<B> {
         let [batch, seq] = positions.dims();
         let ids = positions.clone().reshape([batch * seq]);
-        let rows = |table: &Tensor<B, 2>| narrow(table.clone().select(0, ids.clone()), like.dtype());
+        let rows =
+            |table: &Tensor<B, 2>| narrow(table.clone().select(0, ids.clone()), like.dtype());
         Rotation::new(
             rows(&self.cos),
             rows(&self.sin),

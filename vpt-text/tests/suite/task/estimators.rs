@@ -5,8 +5,8 @@ use super::fixture::{
 };
 use burn::tensor::backend::Backend;
 use vpt_core::{
-    GradVector, LinearInTarget, MetaGradient, Nested, ParamSubset, Point, PredictiveTask,
-    entry_values, value,
+    GradVector, LinearInTarget, MetaGradient, Nested, NoParameters, ParamSubset, Point,
+    PredictiveTask, entry_values, value,
 };
 use vpt_text::config::EstimatorKind::{Central, Linear, Nested as NestedTapes};
 use vpt_text::data::{PackedBatch, collate, fold};
@@ -171,7 +171,9 @@ fn what_is_kept_changes_nothing<B: Backend>(setting: &Setting<B>, subset: &str, 
     let steer = setting.direction(&subset);
     let values = |learner: &Decoder<B>| {
         let prediction = setting.task.predict(learner, &setting.batch);
-        let reference = setting.task.reference(prediction, &setting.batch);
+        let reference = setting
+            .task
+            .reference(&NoParameters, prediction, &setting.batch);
         let at = Point {
             learner,
             ..setting.at(&reference, &subset)

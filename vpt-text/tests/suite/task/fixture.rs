@@ -188,7 +188,7 @@ impl<B: Backend> Setting<B> {
     ) -> MetaEstimate<B> {
         let learner = self.valued(subset);
         let prediction = self.task.predict(&learner, &self.batch);
-        let reference = self.task.reference(prediction, &self.batch);
+        let reference = self.task.reference(&NoParameters, prediction, &self.batch);
         let at = Point {
             learner: &learner,
             ..self.at(&reference, subset)
