@@ -1,3 +1,4 @@
+mod dinov3;
 mod images;
 mod metrics;
 mod objective;
