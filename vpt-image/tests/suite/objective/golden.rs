@@ -311,7 +311,7 @@ fn reconstruction_is_mae() {
 /// One patch by its own mean and deviation, from NumPy.
 #[test]
 fn patches_are_normalised_by_the_sample_variance() {
-    let pixels = values(vec![0.1, 0.4, 0.2, 0.9].repeat(3), [1, 3, 2, 2]);
+    let pixels = values([0.1, 0.4, 0.2, 0.9].repeat(3), [1, 3, 2, 2]);
     let by_pixel = host(patches(pixels.clone(), 2));
     assert_eq!(by_pixel[..4], [0.1, 0.1, 0.1, 0.4]);
     let views = CropBatch {

@@ -1,6 +1,8 @@
 //! Runs: what the teacher does, what is frozen, and what the alarms see.
 
 use super::{F32, IMAGES, batch, bits, dino_learner, host, latent_learner, rng, tensor};
+use burn::backend::Autodiff;
+use burn::tensor::Tensor;
 use rand_chacha::ChaCha8Rng;
 use vpt_core::*;
 use vpt_image::objective::{
@@ -39,14 +41,9 @@ impl Stateful for Noise {
 
 type Run<T> = Trainer<T, F32, Noise, Downstream<T, F32>, CentralDifference>;
 
-fn run<T: On<burn::backend::Autodiff<F32>>>(
-    task: T,
-    learner: LearnerOf<T, F32>,
-    designer: DesignerOf<T, F32>,
-    seed: u64,
-) -> Run<T>
+fn run<T>(task: T, learner: LearnerOf<T, F32>, designer: DesignerOf<T, F32>, seed: u64) -> Run<T>
 where
-    T: PredictiveTask<Batch<F32> = CropBatch<F32>>,
+    T: On<Autodiff<F32>> + PredictiveTask<Batch<F32> = CropBatch<F32>>,
 {
     let mut config = TrainerConfig::new(STEPS, 1e-2);
     config.cadence = Cadence::never();
@@ -123,7 +120,7 @@ fn the_teacher_starts_as_the_student_and_follows_it() {
 
 fn law<T>(make: impl Fn(u64) -> Run<T>)
 where
-    T: On<burn::backend::Autodiff<F32>> + PredictiveTask<Batch<F32> = CropBatch<F32>>,
+    T: On<Autodiff<F32>> + PredictiveTask<Batch<F32> = CropBatch<F32>>,
 {
     let folder = tempfile::tempdir().unwrap();
     let place = |name: &str| folder.path().join(name);
@@ -222,7 +219,7 @@ fn alarms_see_a_collapsed_teacher() {
     assert_eq!(found, None, "{figures:?}");
     // Sharpened by nothing: all outputs alike.
     let (found, figures) = report(|run| {
-        let hot = |t: burn::tensor::Tensor<F32, 1>| t.mul_scalar(1e6);
+        let hot = |t: Tensor<F32, 1>| t.mul_scalar(1e6);
         run.teacher.temperature = run.teacher.temperature.clone().map(hot);
     });
     assert!(
