@@ -1,4 +1,5 @@
 mod dinov3;
+mod features;
 mod images;
 mod metrics;
 mod objective;
