@@ -1,6 +1,7 @@
 mod designer;
 mod dinov3;
 mod evaluate;
+mod features;
 mod images;
 mod metrics;
 mod objective;
