@@ -232,7 +232,7 @@ impl<Q: Question, I: Backend> HeadFit<Q, I> {
     ) -> Result<f64, EvaluateError> {
         tokens.values = self.dropped(tokens.values);
         let head: Head<Autodiff<I>> = trainable(&self.head);
-        let (maps, moments) = head.train(tokens.lift());
+        let (maps, moments) = head.forward_training(tokens.lift());
         let warm_up = self.step < self.config.depth_warmup;
         let loss = self.question.loss(maps, truths, warm_up);
         let figure: f64 = loss.clone().inner().into_scalar().elem();

@@ -162,10 +162,10 @@ impl<B: Backend> Head<B> {
     ///
     /// # Panics
     /// As [`forward`](Self::forward).
-    pub fn train(&self, tokens: Tokens<B>) -> (Tensor<B, 4>, Vec<Moments<B>>) {
+    pub fn forward_training(&self, tokens: Tokens<B>) -> (Tensor<B, 4>, Vec<Moments<B>>) {
         let mut seen = Vec::with_capacity(1 + self.blocks.len());
         let maps = self.run(tokens, |norm, x| {
-            let (x, moments) = norm.train(x);
+            let (x, moments) = norm.forward_training(x);
             seen.push(moments);
             x
         });

@@ -70,7 +70,7 @@ impl<B: Backend> BatchNorm<B> {
     ///
     /// # Shapes
     /// `[rows, channels] → [rows, channels]`
-    pub fn train(&self, x: Tensor<B, 2>) -> (Tensor<B, 2>, Moments<B>) {
+    pub fn forward_training(&self, x: Tensor<B, 2>) -> (Tensor<B, 2>, Moments<B>) {
         let [rows, channels] = x.dims();
         let mean = x.clone().mean_dim(0);
         let x = x - mean.clone();

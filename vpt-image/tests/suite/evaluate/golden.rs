@@ -93,7 +93,7 @@ fn head<Q: Question>(
     };
 
     let lifted: Head<Once> = trainable(&plain);
-    let (maps, moments) = lifted.train(tokens());
+    let (maps, moments) = lifted.forward_training(tokens());
     golden.near(values(maps.clone()), &of("trained"));
     let loss = question.loss(maps, &truths, true);
     golden.near(values(loss.clone()), &of("trained_loss"));
