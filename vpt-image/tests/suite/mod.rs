@@ -1,3 +1,4 @@
+mod dinov3;
 mod evaluate;
 mod images;
 mod metrics;
