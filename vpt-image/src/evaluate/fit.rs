@@ -147,13 +147,14 @@ impl<Q: Question, I: Backend> HeadFit<Q, I> {
         device: &I::Device,
     ) -> Result<Self, EvaluateError> {
         config.check()?;
+        question.check_settings()?;
         let sizes = (
             question.width(backbone.config().hidden_size),
             question.channels(),
         );
-        if sizes.1 == 0 || head.widths.contains(&0) {
+        if head.widths.contains(&0) {
             return Err(EvaluateError::OutOfRange {
-                key: "channels of the head",
+                key: "widths",
                 range: "at least 1".into(),
             });
         }
