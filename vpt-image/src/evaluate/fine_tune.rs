@@ -88,7 +88,7 @@ pub fn fine_tune<Q: Question, I: Backend>(
         let module: Tuned<Autodiff<I>> = learning.track(lift(&tuned));
         let values = Tensor::from_inner(values);
         let features = module.backbone.above(values, grid, &rope, first);
-        let (maps, moments) = module.head.train(question.tokens(features));
+        let (maps, moments) = module.head.forward_training(question.tokens(features));
         let loss = question.loss(maps, &truths, step < config.depth_warmup);
         let figure: f64 = loss.clone().inner().into_scalar().elem();
         let gradient = UpdateGradient::within(loss, &module, &learning);

@@ -147,13 +147,14 @@ impl<Q: Question, I: Backend> HeadFit<Q, I> {
         device: &I::Device,
     ) -> Result<Self, EvaluateError> {
         config.check()?;
+        question.check_settings()?;
         let sizes = (
             question.width(backbone.config().hidden_size),
             question.channels(),
         );
-        if sizes.1 == 0 || head.widths.contains(&0) {
+        if head.widths.contains(&0) {
             return Err(EvaluateError::OutOfRange {
-                key: "channels of the head",
+                key: "widths",
                 range: "at least 1".into(),
             });
         }
@@ -232,7 +233,7 @@ impl<Q: Question, I: Backend> HeadFit<Q, I> {
     ) -> Result<f64, EvaluateError> {
         tokens.values = self.dropped(tokens.values);
         let head: Head<Autodiff<I>> = trainable(&self.head);
-        let (maps, moments) = head.train(tokens.lift());
+        let (maps, moments) = head.forward_training(tokens.lift());
         let warm_up = self.step < self.config.depth_warmup;
         let loss = self.question.loss(maps, truths, warm_up);
         let figure: f64 = loss.clone().inner().into_scalar().elem();

@@ -8,7 +8,7 @@ use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Tensor, TensorData, backend::Backend};
 use rand::Rng;
-use rand_distr::{Distribution, StandardNormal};
+use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 use std::convert::Infallible;
 use vpt_core::layers::{Linear, fill, unfilled, widen};
@@ -131,12 +131,12 @@ impl<B: Backend> Head<B> {
                 _ => {
                     let one = path.ends_with("running_var") || path.ends_with("weight");
                     let values = vec![f64::from(u8::from(one)); count];
-                    return Ok::<_, Infallible>(TensorData::new(values, shape));
+                    return Ok::<_, Infallible>(TensorData::new(values, shape.to_vec()));
                 }
             };
-            let draw = |_| -> f64 { StandardNormal.sample(rng) };
-            let values: Vec<f64> = (0..count).map(|i| draw(i) * deviation).collect();
-            Ok(TensorData::new(values, shape))
+            let draw = |_| deviation * rng.sample::<f64, _>(StandardNormal);
+            let values: Vec<f64> = (0..count).map(draw).collect();
+            Ok(TensorData::new(values, shape.to_vec()))
         };
         match fill(head, source) {
             Ok(head) => head,
@@ -162,10 +162,10 @@ impl<B: Backend> Head<B> {
     ///
     /// # Panics
     /// As [`forward`](Self::forward).
-    pub fn train(&self, tokens: Tokens<B>) -> (Tensor<B, 4>, Vec<Moments<B>>) {
+    pub fn forward_training(&self, tokens: Tokens<B>) -> (Tensor<B, 4>, Vec<Moments<B>>) {
         let mut seen = Vec::with_capacity(1 + self.blocks.len());
         let maps = self.run(tokens, |norm, x| {
-            let (x, moments) = norm.train(x);
+            let (x, moments) = norm.forward_training(x);
             seen.push(moments);
             x
         });

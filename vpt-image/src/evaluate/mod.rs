@@ -13,7 +13,7 @@
 //!
 //! A head's training sees features as constants, so it never moves the backbone. In L_down the head
 //! is a constant and its norms use their running statistics, so L_down is a function of the
-//! backbone alone, image by image.
+//! backbone alone.
 
 mod backbone;
 mod draws;

@@ -35,7 +35,7 @@ pub struct Moments<B: Backend> {
 
 impl<I: Backend> Moments<Autodiff<I>> {
     /// Without their tape.
-    pub(super) fn inner(self) -> Moments<I> {
+    pub fn inner(self) -> Moments<I> {
         Moments {
             mean: self.mean.inner(),
             variance: self.variance.inner(),
@@ -60,7 +60,7 @@ impl<B: Backend> BatchNorm<B> {
     /// # Shapes
     /// `[rows, channels] → [rows, channels]`
     pub fn forward(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
-        let mean = self.running_mean.val().unsqueeze();
+        let mean: Tensor<B, 2> = self.running_mean.val().unsqueeze();
         let variance: Tensor<B, 2> = self.running_var.val().unsqueeze();
         let x = (x - mean) / variance.add_scalar(self.eps).sqrt();
         self.affine(x)
@@ -70,7 +70,7 @@ impl<B: Backend> BatchNorm<B> {
     ///
     /// # Shapes
     /// `[rows, channels] → [rows, channels]`
-    pub fn train(&self, x: Tensor<B, 2>) -> (Tensor<B, 2>, Moments<B>) {
+    pub fn forward_training(&self, x: Tensor<B, 2>) -> (Tensor<B, 2>, Moments<B>) {
         let [rows, channels] = x.dims();
         let mean = x.clone().mean_dim(0);
         let x = x - mean.clone();

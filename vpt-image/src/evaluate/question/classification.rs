@@ -53,6 +53,10 @@ impl Question for Classification {
         "classification"
     }
 
+    fn check_settings(&self) -> Result<(), EvaluateError> {
+        super::check_count("classes", self.classes, 1 << 20)
+    }
+
     fn channels(&self) -> usize {
         self.classes
     }

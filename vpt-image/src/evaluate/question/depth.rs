@@ -98,6 +98,16 @@ impl Question for Depth {
         "depth"
     }
 
+    fn check_settings(&self) -> Result<(), EvaluateError> {
+        if !(self.min > 0.0 && self.max > self.min && self.max.is_finite()) {
+            return Err(EvaluateError::OutOfRange {
+                key: "min and max",
+                range: "in metres, above 0 and in order".into(),
+            });
+        }
+        super::check_count("bins", self.channels(), 1 << 12)
+    }
+
     fn channels(&self) -> usize {
         match self.output {
             DepthOutput::Bins(bins) => bins,

@@ -20,6 +20,12 @@ pub trait Question: Clone + Send + Sync + 'static {
     /// Its name in logs.
     fn name(&self) -> &'static str;
 
+    /// Refuses settings that no head can be trained by.
+    ///
+    /// # Errors
+    /// The first setting that is out of range.
+    fn check_settings(&self) -> Result<(), EvaluateError>;
+
     /// Maps that its head makes.
     fn channels(&self) -> usize;
 
@@ -63,6 +69,15 @@ pub trait Question: Clone + Send + Sync + 'static {
         truths: &[&Self::Truth],
         warm_up: bool,
     ) -> Tensor<B, 1>;
+}
+
+/// Refuses a number of classes or bins out of 1 to `most`.
+fn check_count(key: &'static str, count: usize, most: usize) -> Result<(), EvaluateError> {
+    if (1..=most).contains(&count) {
+        return Ok(());
+    }
+    let range = format!("between 1 and {most}");
+    Err(EvaluateError::OutOfRange { key, range })
 }
 
 /// The size that all truths of a batch have.

@@ -42,6 +42,10 @@ impl Question for Segmentation {
         "segmentation"
     }
 
+    fn check_settings(&self) -> Result<(), EvaluateError> {
+        super::check_count("classes", self.classes, usize::from(IGNORE))
+    }
+
     fn channels(&self) -> usize {
         self.classes
     }

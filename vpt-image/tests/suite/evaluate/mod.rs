@@ -8,7 +8,7 @@ mod slopes;
 mod steering;
 
 use burn::backend::{Flex, NdArray};
-use burn::tensor::backend::Backend;
+use burn::tensor::{DType, Tensor, TensorData, backend::Backend};
 use image::Rgb;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -20,6 +20,12 @@ use vpt_image::vit::{Vit, VitConfig};
 
 type F32 = Flex;
 type F64 = NdArray<f64>;
+
+/// A tensor of f64, whatever the device's default is.
+fn exact<B: Backend, const D: usize>(data: TensorData) -> Tensor<B, D> {
+    let device = B::Device::default();
+    Tensor::from_data(data, (&device, DType::F64))
+}
 
 /// Side of the scenes.
 const SIZE: usize = 32;

@@ -3,8 +3,9 @@
 use super::{Colours, F32, SIZE, backbone, colours, processor, quick, scenes};
 use image::Rgb;
 use vpt_image::evaluate::{
-    Classification, EvaluateError, FeedbackConfig, FitConfig, HeadConfig, HeadFeedback, HeadFit,
-    Labelled, LabelledSet, Part, Pooling, Question, Segmentation, classification, segmentation,
+    Classification, Depth, EvaluateError, FeedbackConfig, FitConfig, HeadConfig, HeadFeedback,
+    HeadFit, Labelled, LabelledSet, Part, Pooling, Question, Segmentation, classification,
+    segmentation,
 };
 use vpt_image::images::{IGNORE, LabelMap, RgbImage};
 use vpt_image::loader::Unreadable;
@@ -167,6 +168,18 @@ fn settings_out_of_range() {
             ..quick(1)
         })
         .starts_with("dropout must be")
+    );
+    let error = Segmentation { classes: 256 }.check_settings().unwrap_err();
+    one_line(&error, &["classes must be between 1 and 255"]);
+    let (min, max) = (10.0, 1.0);
+    let depth = Depth {
+        min,
+        max,
+        ..Depth::default()
+    };
+    one_line(
+        &depth.check_settings().unwrap_err(),
+        &["min and max must be"],
     );
     let config = FeedbackConfig {
         batch: 0,

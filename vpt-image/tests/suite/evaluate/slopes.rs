@@ -1,8 +1,8 @@
 //! L_down's derivatives against differences, in f64.
 
-use super::{F64, backbone, quick, scenes};
+use super::{F64, backbone, exact, quick, scenes};
 use burn::backend::Autodiff;
-use burn::tensor::{DType, ElementConversion, Tensor, TensorData};
+use burn::tensor::{ElementConversion, Tensor, TensorData};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use vpt_core::{GradVector, ParamSubset, Stateful, lift};
@@ -45,10 +45,10 @@ where
     let subset = last_blocks(&vit, 1).unwrap();
     let (value, tracked) = loss(&vit, &subset);
     let mut gradients = value.backward();
-    let gradient = GradVector::take(&mut gradients, &tracked, &subset);
+    let gradient = GradVector::<F64>::take::<Once, _>(&mut gradients, &tracked, &subset);
     assert!(gradient.norm() > 1e-6);
     let below = ParamSubset::matching(&vit, |path| layer_index(path).is_some_and(|i| i < 2));
-    let below = GradVector::take(&mut gradients, &tracked, &below);
+    let below = GradVector::<F64>::take::<Once, _>(&mut gradients, &tracked, &below);
     assert_eq!(below.norm(), 0.0);
 
     let mut rng = ChaCha8Rng::seed_from_u64(5);
@@ -109,7 +109,6 @@ fn second_derivatives() {
         TensorData::new(values.collect::<Vec<f64>>(), [2, 6, 4])
     };
     let (tokens, direction) = (draw(2.0), draw(1.0));
-    let options = (&Default::default(), DType::F64);
     let head: Head<F64> = {
         let mut rng = ChaCha8Rng::seed_from_u64(7);
         let head: Head<F64> = Head::init(&config, (4, 3), &mut rng, &Default::default());
@@ -141,14 +140,14 @@ fn second_derivatives() {
             }
         };
         let gradient = outer.grad(&loss.backward()).unwrap();
-        (gradient * Tensor::from_data(direction.clone(), options)).sum()
+        (gradient * exact(direction.clone())).sum()
     };
     for of_depth in [false, true] {
-        let start = Tensor::<Once, 3>::from_data(tokens.clone(), options).require_grad();
+        let start = exact::<Once, 3>(tokens.clone()).require_grad();
         let second = start
             .grad(&along(start.clone(), of_depth).backward())
             .unwrap();
-        let direction = Tensor::<F64, 3>::from_data(direction.clone(), options);
+        let direction = exact::<F64, 3>(direction.clone());
         let found: f64 = (second * direction.clone()).sum().into_scalar().elem();
         let at = |scale: f64| -> f64 {
             let moved = start.clone().inner() + direction.clone().mul_scalar(scale);

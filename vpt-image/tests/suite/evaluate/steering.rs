@@ -1,7 +1,6 @@
 //! Segmentation and depth as the evaluators of one feedback (A.8).
 
 use super::{F32, backbone, quick, scenes};
-use burn::module::Module;
 use burn::tensor::{Tensor, backend::Backend};
 use vpt_core::{
     Downstream, Feedback, Loss, Modality, NoParameters, Objective, PredictiveLoss, Stateful,
