@@ -1,6 +1,7 @@
 mod estimators;
 mod feedback;
 mod fixed;
+mod forward;
 #[cfg(feature = "hub")]
 mod hub;
 #[cfg(feature = "hub")]
