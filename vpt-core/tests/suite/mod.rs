@@ -1,6 +1,7 @@
 mod estimators;
 mod feedback;
 mod fixed;
+mod forward;
 mod freeze;
 #[cfg(feature = "hub")]
 mod hub;

@@ -1,4 +1,4 @@
-//! Three ways to ∇_φ V on a real learner with a real designer: one answer.
+//! Four ways to ∇_φ V on a real learner with a real designer: one answer.
 
 use super::fixture::{
     Flex, NdArray64, PAPER, STABILISED, Setting, documents, noise, relative, scalar, step, upload,
@@ -6,9 +6,11 @@ use super::fixture::{
 use burn::tensor::backend::Backend;
 use vpt_core::{
     GradVector, LinearInTarget, MetaGradient, Nested, NoParameters, ParamSubset, Point,
-    PredictiveTask, entry_values, value,
+    PredictiveTask, Tangent, entry_values, value,
 };
-use vpt_text::config::EstimatorKind::{Central, Linear, Nested as NestedTapes};
+use vpt_text::config::EstimatorKind::{
+    Central, Linear, Nested as NestedTapes, Tangent as ByTangent,
+};
 use vpt_text::data::{PackedBatch, collate, fold};
 use vpt_text::decoder::{Decoder, Reach};
 use vpt_text::task::TargetRule;
@@ -72,6 +74,55 @@ fn linear_and_central_are_nested_tapes_in_f64() {
 fn linear_and_central_are_nested_tapes_in_f32() {
     estimators_agree::<Flex>(STABILISED, true, 1e-3);
     estimators_agree::<Flex>(PAPER, false, 1e-3);
+}
+
+/// In forward mode nothing is lost but rounding, with the token values and without them.
+fn tangents_are_exact<B: Backend>(rule: TargetRule, tied: bool, tolerance: f64) {
+    let whole = (Setting::<B>::new(rule, tied), SUBSETS.as_slice());
+    let adapted = (Setting::<B>::adapted(rule, tied), OF_ADAPTERS.as_slice());
+    for (setting, subsets) in [whole, adapted] {
+        for name in subsets {
+            let subset = setting.subset(name);
+            let steer = curved(&setting, &subset);
+            let reference = setting.reference();
+            let at = setting.at(&reference, &subset);
+            let lengths = steer.norm() * g_pre(&setting, &subset).norm();
+            for (how, found, exact) in [
+                (
+                    "values",
+                    setting.estimate(ByTangent, &subset, &steer),
+                    setting.estimate(NestedTapes, &subset, &steer),
+                ),
+                (
+                    "losses",
+                    Tangent.estimate(&at, &steer, &(), 0.3),
+                    Nested.estimate(&at, &steer, &(), 0.3),
+                ),
+            ] {
+                let error = relative(
+                    &found.descent.as_vector().to_vec(),
+                    &exact.descent.as_vector().to_vec(),
+                );
+                let value = (found.value - exact.value).abs() / lengths;
+                println!("{name}, {how}: gradient {error:.1e}, V {value:.1e}");
+                // σ of the one is by tangents, of the other by differences.
+                let tolerance = if how == "values" { tolerance.max(1e-6) } else { tolerance };
+                assert!(error < tolerance && value < tolerance, "{name}, {how}: {error}, {value}");
+            }
+        }
+    }
+}
+
+#[test]
+fn tangents_are_nested_tapes_in_f64() {
+    tangents_are_exact::<NdArray64>(STABILISED, true, 1e-9);
+    tangents_are_exact::<NdArray64>(PAPER, false, 1e-9);
+}
+
+#[test]
+fn tangents_are_nested_tapes_in_f32() {
+    tangents_are_exact::<Flex>(STABILISED, true, 1e-3);
+    tangents_are_exact::<Flex>(PAPER, false, 1e-3);
 }
 
 #[test]
