@@ -2,6 +2,7 @@
 
 use crate::decoder::widen;
 use burn::tensor::{DType, Int, Tensor, TensorData, backend::Backend};
+use vpt_core::kernels::softmax;
 
 /// Logits held at a time: what every pass is given as `chunk` outside of tests.
 pub(super) const CHUNK_LOGITS: usize = 1 << 22;
@@ -145,17 +146,14 @@ pub(super) fn pass<B: Backend>(
             top.push(logits.clone().gather(1, best.clone()));
             ids.push(best);
         }
-        // The division comes last, where rows are shorter than the vocabulary.
-        let highest = maxima.max_dim(1);
-        let odds = (logits - highest.clone()).exp();
-        let total = odds.clone().sum_dim(1);
-        expected.push(odds.clone().matmul(head.clone()) / total.clone());
+        let (p, sum) = softmax(logits);
+        expected.push(p.clone().matmul(head.clone()));
         if let (Some(sum), Some(weights)) = (head_gradient.take(), weights) {
             let weights = weights.clone().narrow(0, start, length);
-            let weighted = h * (weights.reshape([length, 1]) / total.clone());
-            head_gradient = Some(sum + odds.transpose().matmul(weighted));
+            let weighted = h * weights.reshape([length, 1]);
+            head_gradient = Some(sum + p.transpose().matmul(weighted));
         }
-        sums.push(total.log() + highest);
+        sums.push(sum);
     }
     let (ids, logits) = match top_k {
         0 => (Tensor::zeros([n, 0], &device), zeros([n, 0])),

@@ -3,7 +3,6 @@
 //! Sums keep a fixed number of partial sums and nothing is contracted into fused multiply-adds, so
 //! the same numbers come out on every x86 level and with any number of threads.
 
-use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 /// Partial sums of a reduction: one AVX-512 register.
@@ -13,17 +12,26 @@ const LANES: usize = 16;
 const TASK: usize = 1 << 14;
 
 /// Runs `work` compiled for the best instruction set there is.
+#[cfg(target_arch = "x86_64")]
 #[inline]
 pub(super) fn simd<R>(work: impl FnOnce() -> R) -> R {
-    struct Work<F>(F);
-    impl<R, F: FnOnce() -> R> WithSimd for Work<F> {
-        type Output = R;
-        #[inline(always)]
-        fn with_simd<S: Simd>(self, _: S) -> R {
-            (self.0)()
-        }
+    use pulp::x86::{V3, V4};
+    use std::sync::LazyLock;
+    // AVX-512, AVX2.
+    static LEVELS: LazyLock<(Option<V4>, Option<V3>)> =
+        LazyLock::new(|| (V4::try_new(), V3::try_new()));
+    match *LEVELS {
+        (Some(v4), _) => v4.vectorize(work),
+        (None, Some(v3)) => v3.vectorize(work),
+        (None, None) => work(),
     }
-    Arch::new().dispatch(Work(work))
+}
+
+/// Runs `work`: elsewhere SIMD is part of what every processor has.
+#[cfg(not(target_arch = "x86_64"))]
+#[inline]
+pub(super) fn simd<R>(work: impl FnOnce() -> R) -> R {
+    work()
 }
 
 /// Rows of `width` elements that one task takes.
