@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use vpt_image::features::FeatureSize;
 use vpt_text::config::Method;
 use vpt_text::decontaminate::{Candidates, Numbers, Punctuation, Within};
-use vpt_text::run::bench::{Arm, Axis, PresetName};
+use vpt_text::run::bench::{self, Arm, Axis};
 
 /// Value-based pretraining: continued pretraining steered by downstream feedback.
 #[derive(Debug, Parser)]
@@ -573,8 +573,8 @@ Examples:
 #[derive(Clone, Debug, Args)]
 pub(crate) struct OverheadArgs {
     /// Shapes and settings: tiny, small, cpu, h100 or h100-4b.
-    #[arg(long, value_name = "NAME", default_value = "cpu", value_parser = named::<PresetName>)]
-    pub(crate) preset: PresetName,
+    #[arg(long, value_name = "NAME", default_value = "cpu", value_parser = named::<bench::PresetName>)]
+    pub(crate) preset: bench::PresetName,
     /// Windows that are measured.
     #[arg(long, value_name = "N", default_value = "5", value_parser = at_least_one)]
     pub(crate) windows: usize,
@@ -598,8 +598,8 @@ pub(crate) struct OverheadArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ScalingArgs {
     /// The shapes that sizes are varied from: tiny, small, cpu, h100 or h100-4b.
-    #[arg(long, value_name = "NAME", default_value = "small", value_parser = named::<PresetName>)]
-    pub(crate) preset: PresetName,
+    #[arg(long, value_name = "NAME", default_value = "small", value_parser = named::<bench::PresetName>)]
+    pub(crate) preset: bench::PresetName,
     /// What to vary [default: all five].
     #[arg(long, value_name = "AXES", value_delimiter = ',', value_parser = named::<Axis>)]
     pub(crate) axes: Vec<Axis>,

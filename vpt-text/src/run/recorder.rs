@@ -75,7 +75,7 @@ impl Observer for Recorder<'_> {
             direction_seconds: Some(times.direction.as_secs_f64()),
             probe_seconds: Some(times.probe.as_secs_f64()),
             designer_seconds: Some(times.designer.as_secs_f64()),
-            noise_seconds: (!value.samples.is_empty()).then(|| times.noise.as_secs_f64()),
+            noise_seconds: (!value.samples.is_empty()).then_some(times.noise.as_secs_f64()),
         }))?;
         let told = (self.tell)(&RunEvent::Value {
             step,

@@ -23,7 +23,7 @@ const RESIDENT: usize = 4;
 /// Where batches come from.
 pub(super) enum BenchSource<I: Backend> {
     /// The stream of a run: packing, prefetch and transfer are part of a step.
-    Stream(PackedSource<I>),
+    Stream(Box<PackedSource<I>>),
     /// A few batches that stay on the device, over and over (A.5's compute-only variant).
     Resident(Vec<(Vec<TextBatch<I>>, u64)>, usize),
 }
@@ -85,8 +85,8 @@ impl<I: Backend> Setting<I> {
                 (0..count).map(|_| draws.random_range(0..vocab)).collect()
             };
             Document {
-                prompt: tokens(prompt).into(),
-                answer: tokens(answer).into(),
+                prompt: tokens(prompt),
+                answer: tokens(answer),
             }
         };
         let (prompt, answer) = preset.feedback;
@@ -163,7 +163,7 @@ impl<I: Backend> Setting<I> {
             device: self.device.clone(),
         };
         if !self.resident {
-            return Ok(BenchSource::Stream(stream));
+            return Ok(BenchSource::Stream(Box::new(stream)));
         }
         let steps = (0..RESIDENT).map(|_| {
             let step = stream.next_step()?;
