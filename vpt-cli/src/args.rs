@@ -6,6 +6,7 @@ use clap_complete::Shell;
 use serde::de::value::Error as NameError;
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use std::path::{Path, PathBuf};
+use vpt_image::features::FeatureSize;
 use vpt_text::config::Method;
 use vpt_text::decontaminate::{Candidates, Numbers, Punctuation, Within};
 
@@ -73,12 +74,21 @@ Examples:
   vpt generate --stop \"####\" --stop \"Question:\" \"What is 3+4-2?\"
   vpt generate --model SmolLM2.Q4_1.gguf --raw \"Once\"  a GGUF file")]
     Generate(GenerateArgs),
+    /// Compute the features of images by a DINOv3 model: class tokens and patches.
+    #[command(after_help = "\
+Examples:
+  vpt features --model facebook/dinov3-vits16-pretrain-lvd1689m photo.jpg --out photo.safetensors
+  vpt features --model DIR images/*.jpg --batch 32 --out features.safetensors
+  vpt features --model DIR street.png --size native --out street.safetensors   at the image's own size
+  vpt features --model DIR a.png b.png --out ab.safetensors --json | jq .patches")]
+    Features(FeaturesArgs),
     /// Load a model, check it, and list what it holds.
     #[command(after_help = "\
 Examples:
   vpt inspect                                          the base that ships
   vpt inspect --model Qwen/Qwen1.5-0.5B                a model on the Hub, fetched into its cache
   vpt inspect --model runs/value-s0 --json
+  vpt inspect --model dinov3-vits16                    a folder with a DINOv3 model
   vpt inspect --model SmolLM2.Q4_1.gguf                a GGUF file")]
     Inspect(InspectArgs),
     /// Merge LoRA adapters into their model.
@@ -346,6 +356,32 @@ pub(crate) struct ScoreArgs {
     pub(crate) backend: BackendArgs,
     #[command(flatten)]
     pub(crate) layers: ConfigArgs,
+}
+
+/// `vpt features`
+#[derive(Debug, Args)]
+pub(crate) struct FeaturesArgs {
+    /// Images, JPEG or PNG.
+    #[arg(required = true, value_name = "IMAGE")]
+    pub(crate) images: Vec<PathBuf>,
+    /// The model: a folder, owner/name or owner/name@revision on the Hub.
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) model: String,
+    /// Write here: cls [images, width] and patches [images, rows x columns, width] after the final norm.
+    #[arg(long, value_name = "FILE.safetensors")]
+    pub(crate) out: PathBuf,
+    /// processor: resize as the model's preprocessor_config.json says; native: keep an image's own size
+    /// where both sides are multiples of the patch.
+    #[arg(long, value_name = "SIZE", default_value = "processor", value_parser = named::<FeatureSize>)]
+    pub(crate) size: FeatureSize,
+    /// Images at once.
+    #[arg(long, value_name = "N", default_value = "8", value_parser = at_least_one)]
+    pub(crate) batch: usize,
+    /// Print what was written as one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) backend: BackendArgs,
 }
 
 /// `vpt inspect`

@@ -39,6 +39,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Eval(args) => commands::eval::run(&args),
         Command::Score(args) => commands::score::run(&args),
         Command::Generate(args) => commands::generate::run(&args),
+        Command::Features(args) => commands::features::run(&args),
         Command::Inspect(args) => commands::inspect::run(&args),
         Command::Merge(args) => commands::merge::run(&args),
         Command::Data(args) => commands::data::run(&args),

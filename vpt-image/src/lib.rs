@@ -1,6 +1,6 @@
 //! Value-based pretraining for vision.
 //!
-//! What stands so far is the learner, [`vit`], and the host's side, plain arrays without a tensor
+//! What stands so far is the learner, [`vit`], with [`features`] of image files, and the host's side, plain arrays without a tensor
 //! library: [`images`] and how they change size, [`augment`], the views that DINO is trained on, a
 //! [`loader`] on threads, [`sets`] as they are published, [`scenes`] that are drawn with exact
 //! labels, and [`metrics`]. The rest of this page says what is to come on top; nothing of it has been measured.
@@ -37,6 +37,7 @@
 
 pub mod augment;
 pub mod designer;
+pub mod features;
 pub mod images;
 pub mod loader;
 pub mod metrics;

@@ -8,6 +8,7 @@ mod data;
 mod decontaminate;
 mod eval;
 mod experiment;
+mod features;
 mod gguf;
 mod hub;
 #[path = "../../../tests/hub_server.rs"]

@@ -4,7 +4,7 @@ use super::config::{HiddenAct, VitConfig};
 use serde_json::{Value, json};
 use vpt_core::pretrained::{ConfigError, Fields};
 
-const MODEL_TYPE: &str = "dinov3_vit";
+pub(super) const MODEL_TYPE: &str = "dinov3_vit";
 
 /// A size that may be given for height and width apart; here they must be equal.
 fn square(fields: &Fields, field: &'static str) -> Result<Option<usize>, ConfigError> {

@@ -21,6 +21,9 @@ mod embeddings;
 mod model;
 mod rope;
 mod sizes;
+#[cfg(test)]
+mod tests;
+mod weights;
 
 pub use attention::VitAttention;
 pub use block::{LayerScale, VitBlock, VitMlp};
@@ -29,4 +32,5 @@ pub use embeddings::{PatchEmbeddings, VitEmbeddings};
 pub use model::{Features, Vit, layer_index};
 pub use rope::RopeDraw;
 pub use sizes::VitSize;
-pub use vpt_core::pretrained::ConfigError;
+pub use weights::{find, is_vit};
+pub use vpt_core::pretrained::{CheckpointError, ConfigError};

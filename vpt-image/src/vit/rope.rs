@@ -11,8 +11,8 @@ use vpt_core::layers::{float_options, narrow};
 /// and columns. Drawn on the host once for a batch of views, and stored with it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RopeDraw {
-    shift: [f64; 2],
-    scale: [f64; 2],
+    pub(super) shift: [f64; 2],
+    pub(super) scale: [f64; 2],
 }
 
 impl RopeDraw {

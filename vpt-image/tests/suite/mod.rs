@@ -1,4 +1,5 @@
 mod designer;
+mod dinov3;
 mod images;
 mod metrics;
 mod objective;

@@ -8,7 +8,7 @@ use super::evaluator::AnswerLoss;
 use super::fingerprint::Fingerprint;
 use super::learns::{Learning, adapted};
 use super::origin::Origin;
-use super::places::{adapter_folder, locate, locate_model, model_folder};
+use super::places::{adapter_folder, locate, locate_model};
 use super::source::PackedSource;
 use crate::artefacts::Split;
 use crate::config::{DesignerForm, Method, RunConfig};
@@ -27,6 +27,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use vpt_core::hub::kept_model;
 use vpt_core::{
     AdamW, Cadence, Clip, CosineSchedule, DifferenceStep, Downstream, Feedback, NoParameters,
     RandomDirection, Trainer, TrainerConfig,
@@ -155,7 +156,7 @@ fn learner<I: Backend>(
     device: &I::Device,
 ) -> Result<Decoder<I>, RunError> {
     let (learner, _) = match init_from {
-        Some(path) => Origin::at(&model_folder(path))?.learner(device)?,
+        Some(path) => Origin::at(&kept_model(path))?.learner(device)?,
         None if config.model.from_scratch => return fresh(config, origin, device),
         None => origin.learner(device)?,
     };
