@@ -65,9 +65,9 @@ fn gradient(
     subset: &ParamSubset,
     pixels: Tensor<Plain, 4>,
 ) -> GradVector<Plain> {
-    let tracked = subset.track(lift::<Tape, _>(model));
-    let grads = loss(tracked.forward(Tensor::from_inner(pixels), &ROPE)).backward();
-    GradVector::take(&mut { grads }, &tracked, subset)
+    let tracked: Vit<Tape> = subset.track(lift(model));
+    let mut grads = loss(tracked.forward(Tensor::from_inner(pixels), &ROPE)).backward();
+    GradVector::take::<Tape, _>(&mut grads, &tracked, subset)
 }
 
 fn close(found: f64, expected: f64, what: &str) {
@@ -136,7 +136,7 @@ fn nested_tapes_give_the_second_derivative() {
         let learner = subset.track::<Nested, Vit<Nested>>(lift(&learner));
         let outer = Tensor::<Nested, 4>::from_inner(input.clone());
         let mut grads = loss(learner.forward(outer, &ROPE)).backward();
-        let g_pre = GradVector::take(&mut grads, &learner, &subset);
+        let g_pre: GradVector<Tape> = GradVector::take::<Nested, _>(&mut grads, &learner, &subset);
         let value = direction.lift::<Tape>().dot(&g_pre);
         let slopes = input.grad(&value.backward()).unwrap();
         let slopes = slopes.to_data().to_vec::<f64>().unwrap();
