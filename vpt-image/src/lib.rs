@@ -19,14 +19,13 @@
 //!
 //! # Designers
 //!
-//! φ shapes the views: a mask m_φ(x) in [0, 1] for each image, applied at pixel resolution (A.2).
-//! One designer is a small U-Net, the other a small transformer over patches. Regularisers: a
-//! target for the share that is kept, and total variation. In the learner's step the mask is a
-//! constant; in the value step it is on the tape.
+//! [`designer`]: φ shapes the views by a mask m_φ(x) in [0, 1] for each image, applied at pixel
+//! resolution (A.2). In the learner's step the mask is a constant; in the value step it is on the
+//! tape.
 //!
 //! As φ enters through the views, L_pre is not linear in what φ makes, and ∇_φ V is of second
 //! order. Only the blocks in S need it: below them an ordinary backward pass carries the gradient
-//! on to the mask.
+//! on to the mask (`vpt_core::Split`).
 //!
 //! # Evaluators
 //!

@@ -9,7 +9,7 @@ use vpt_core::layers::fill;
 
 /// How far the first logits may stray from that of the wanted keep ratio: the standard deviation
 /// of the head's weights, times the square root of how many there are.
-const HEAD: f64 = 0.1;
+const HEAD: f64 = 0.05;
 
 /// `module` with gains of 1, biases of 0, other weights normal with variance 2 / fan-in, and a
 /// `head` so small that its `bias` decides: logit(keep).

@@ -140,9 +140,8 @@ pub(super) fn pass<B: Backend>(
     for (start, length) in chunks(n, vocab, chunk) {
         let h = hidden.clone().narrow(0, start, length);
         let logits = h.clone().matmul(head.clone().transpose());
-        let maxima = block_maxima(&logits);
         if top_k > 0 {
-            let best = best_tokens(&logits, &maxima, top_k);
+            let best = best_tokens(&logits, &block_maxima(&logits), top_k);
             top.push(logits.clone().gather(1, best.clone()));
             ids.push(best);
         }

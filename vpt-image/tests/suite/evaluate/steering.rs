@@ -40,7 +40,16 @@ struct Nothing;
 impl TargetFn<Pictures> for Nothing {
     type Designer<B: Backend> = NoParameters;
     type Reference<B: Backend> = NoParameters;
-    fn reference<B: Backend>(&self, _: Tensor<B, 2>, _: &Tensor<B, 4>) -> NoParameters {
+    type Teacher<B: Backend> = NoParameters;
+    fn teacher<B: Backend>(&self, _: &Vit<B>) -> NoParameters {
+        NoParameters
+    }
+    fn reference<B: Backend>(
+        &self,
+        _: &NoParameters,
+        _: Tensor<B, 2>,
+        _: &Tensor<B, 4>,
+    ) -> NoParameters {
         NoParameters
     }
     fn target<B: Backend>(&self, _: &NoParameters, _: &Tensor<B, 4>, _: &NoParameters) {}
