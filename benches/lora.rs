@@ -130,7 +130,11 @@ fn measure(
             let FirstOrderLoss { surrogate, .. } =
                 task.learner_loss(prediction, &target, &views, &reference);
             let gradient = UpdateGradient::within(surrogate, &tracked, &adapters);
-            optimiser.step(1e-3, learner.clone(), &gradient.clipped(Clip::Global(1.0)).0)
+            optimiser.step(
+                1e-3,
+                learner.clone(),
+                &gradient.clipped(Clip::Global(1.0)).0,
+            )
         });
         learner = moved;
         if round > 0 {
