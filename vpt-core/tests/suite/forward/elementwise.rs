@@ -29,7 +29,7 @@ elementwise! {
     log1p: (-0.5, 3.0) => |x| x.log1p();
     sqrt: (0.5, 3.0) => |x| x.sqrt();
     square: (-2.0, 2.0) => |x| x.square();
-    abs: (0.2, 2.0) => |x| (x.clone().abs() + x.neg().abs());
+    abs: (0.2, 2.0) => |x| x.clone().abs() * x.neg().abs();
     cos: (-3.0, 3.0) => |x| x.cos();
     sin: (-3.0, 3.0) => |x| x.sin();
     tan: (-1.0, 1.0) => |x| x.tan();
