@@ -127,7 +127,9 @@ mod tests {
             gradient_norm: 1.0,
             measures: vec![("teacher_entropy", entropy), ("teacher_usage", usage)],
             value: None,
+            probe: None,
             elapsed: Duration::ZERO,
+            target_elapsed: Duration::ZERO,
         }
     }
 
