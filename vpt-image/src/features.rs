@@ -101,7 +101,8 @@ impl ImageFeatures {
     /// # Errors
     /// What the format cannot hold.
     pub fn to_bytes(&self) -> Result<Vec<u8>, safetensors::SafeTensorError> {
-        let bytes = |values: &[f32]| -> Vec<u8> { values.iter().flat_map(|v| v.to_le_bytes()).collect() };
+        let bytes =
+            |values: &[f32]| -> Vec<u8> { values.iter().flat_map(|v| v.to_le_bytes()).collect() };
         let (cls, patches) = (bytes(&self.cls), bytes(&self.patches));
         let view = |shape: &[usize], bytes| TensorView::new(Dtype::F32, shape.to_vec(), bytes);
         let tensors = [
@@ -139,7 +140,9 @@ pub fn features<B: Backend>(
     for file in files {
         let planes = prepared(file, &processor, size, model.config().patch_size)?;
         let grid = grid(file, &planes, &model, found.images.first())?;
-        let alike = waiting.first().is_none_or(|first| first.shape() == planes.shape());
+        let alike = waiting
+            .first()
+            .is_none_or(|first| first.shape() == planes.shape());
         if !alike || waiting.len() >= batch.max(1) {
             found.extend(&model, std::mem::take(&mut waiting));
         }
@@ -214,6 +217,7 @@ impl ImageFeatures {
         let pixels = Tensor::from_data(TensorData::new(pixels, shape), &model.device());
         let features = model.forward(pixels, &RopeDraw::none());
         self.cls.extend(features.cls.into_data().iter::<f32>());
-        self.patches.extend(features.patches.into_data().iter::<f32>());
+        self.patches
+            .extend(features.patches.into_data().iter::<f32>());
     }
 }

@@ -13,11 +13,15 @@ pub(crate) fn run(args: &FeaturesArgs) -> Result<(), Failure> {
     let named = args.out.extension().is_some_and(|end| end == "safetensors");
     if !named {
         let out = args.out.display();
-        return Err(Failure::Usage(format!("--out {out}: does not end in .safetensors")));
+        return Err(Failure::Usage(format!(
+            "--out {out}: does not end in .safetensors"
+        )));
     }
     let backend = BackendName::choose(args.backend.backend)?;
     let found = backend.run(Features(args))??;
-    let bytes = found.to_bytes().map_err(|error| Failure::Run(with_causes(&error)))?;
+    let bytes = found
+        .to_bytes()
+        .map_err(|error| Failure::Run(with_causes(&error)))?;
     vpt_core::write_atomically(&args.out, &bytes)
         .map_err(|error| Failure::Run(with_causes(&error)))?;
     let (cls, patches) = (found.cls_shape(), found.patches_shape());

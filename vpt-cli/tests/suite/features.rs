@@ -46,9 +46,18 @@ fn features_of_a_file_are_those_of_transformers() {
         let folder = golden("dinov3").join(model);
         let arguments = |image: &str, size: &str| -> Vec<String> {
             let (image, folder) = (golden(image), folder.clone());
-            ["features", "--model", text(&folder), text(&image), "--size", size, "--out", text(&out)]
-                .map(str::to_owned)
-                .to_vec()
+            [
+                "features",
+                "--model",
+                text(&folder),
+                text(&image),
+                "--size",
+                size,
+                "--out",
+                text(&out),
+            ]
+            .map(str::to_owned)
+            .to_vec()
         };
         for (image, size, prefix) in [
             ("source.png", "processor", ""),
@@ -59,7 +68,10 @@ fn features_of_a_file_are_those_of_transformers() {
             let arguments = arguments(image, size);
             let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
             let said = stdout(&arguments);
-            assert!(said.contains("f.safetensors: cls [1, 24], patches [1, "), "{said}");
+            assert!(
+                said.contains("f.safetensors: cls [1, 24], patches [1, "),
+                "{said}"
+            );
             for key in ["cls", "patches"] {
                 let error = distance(&out, key, model, &format!("{prefix}{key}"));
                 assert!(error < 1e-4, "{model} {image} {size} {key}: {error}");
@@ -78,14 +90,24 @@ fn batches_and_order_change_nothing() {
     );
     let out = place.path().join("f.safetensors");
     let found = |images: &[&Path], batch: &str| {
-        let mut arguments = vec!["features", "--model", text(&model), "--batch", batch, "--json"];
+        let mut arguments = vec![
+            "features",
+            "--model",
+            text(&model),
+            "--batch",
+            batch,
+            "--json",
+        ];
         arguments.extend(["--out", text(&out)]);
         arguments.extend(images.iter().map(|image| text(image)));
         let said: Value = serde_json::from_str(&stdout(&arguments)).unwrap();
         (said, tensor(&out, "cls"), tensor(&out, "patches"))
     };
     let (said, cls, patches) = found(&[&source, &native, &source], "8");
-    assert_eq!((&said["cls"], &said["patches"]), (&json!([3, 24]), &json!([3, 30, 24])));
+    assert_eq!(
+        (&said["cls"], &said["patches"]),
+        (&json!([3, 24]), &json!([3, 30, 24]))
+    );
     let grid = json!({ "path": source, "rows": 5, "columns": 6 });
     assert_eq!(said["images"][2], grid);
     assert_eq!(cls.1[..24], cls.1[48..]);
@@ -117,40 +139,77 @@ fn what_cannot_be_done_is_one_line() {
     };
     // 7 x 9 patches at its own size, 5 x 6 after the processor.
     let said = line(&model, &[&native, &source]);
-    assert!(said.contains("source.png: 30 patches, and ") && said.contains("has 63"), "{said}");
+    assert!(
+        said.contains("source.png: 30 patches, and ") && said.contains("has 63"),
+        "{said}"
+    );
     let nothing = place.path().join("none.png");
     assert!(line(&model, &[&nothing]).contains("none.png: "));
     let words = place.path().join("words.png");
     fs::write(&words, "no image").unwrap();
     assert!(line(&model, &[&words]).contains("words.png: not a readable image"));
     let said = line(Path::new("nowhere"), &[&source]);
-    assert!(said.starts_with("nowhere: no such file or folder"), "{said}");
+    assert!(
+        said.starts_with("nowhere: no such file or folder"),
+        "{said}"
+    );
     let text_model = place.path().join("model");
     fs::create_dir(&text_model).unwrap();
     fs::write(text_model.join("preprocessor_config.json"), "{}").unwrap();
-    fs::write(text_model.join("config.json"), "{\"model_type\": \"llama\"}").unwrap();
+    fs::write(
+        text_model.join("config.json"),
+        "{\"model_type\": \"llama\"}",
+    )
+    .unwrap();
     let said = line(&text_model, &[&source]);
-    assert!(said.contains("`model_type` = \"llama\" is not supported"), "{said}");
+    assert!(
+        said.contains("`model_type` = \"llama\" is not supported"),
+        "{said}"
+    );
     fs::remove_file(text_model.join("preprocessor_config.json")).unwrap();
     assert!(line(&text_model, &[&source]).contains("preprocessor_config.json: "));
     assert!(!out.exists());
     let said = refused(2, &["features", "--model", "m", "a.png", "--out", "f.npy"]);
     assert_eq!(said, "--out f.npy: does not end in .safetensors");
     refused(2, &["features", "--model", "m", "--out", "f.safetensors"]);
-    refused(2, &["features", "--model", "m", "a.png", "--out", "f.safetensors", "--size", "big"]);
+    refused(
+        2,
+        &[
+            "features",
+            "--model",
+            "m",
+            "a.png",
+            "--out",
+            "f.safetensors",
+            "--size",
+            "big",
+        ],
+    );
 }
 
 #[test]
 fn a_model_on_the_hub_needs_no_tokenizer() {
     let (server, place) = (HubServer::start(), tempfile::tempdir().unwrap());
-    let names = ["config.json", "preprocessor_config.json", "model.safetensors"];
+    let names = [
+        "config.json",
+        "preprocessor_config.json",
+        "model.safetensors",
+    ];
     let files = names.map(|name| (name, fs::read(golden("dinov3/gated").join(name)).unwrap()));
-    let files = files.each_ref().map(|(name, bytes)| (*name, bytes.as_slice()));
+    let files = files
+        .each_ref()
+        .map(|(name, bytes)| (*name, bytes.as_slice()));
     server.publish("some-lab/tiny-vit", "main", &files);
     let out = place.path().join("f.safetensors");
     let source = golden("source.png");
-    let arguments =
-        ["features", "--model", "some-lab/tiny-vit", text(&source), "--out", text(&out)];
+    let arguments = [
+        "features",
+        "--model",
+        "some-lab/tiny-vit",
+        text(&source),
+        "--out",
+        text(&out),
+    ];
     let command = |endpoint: &str| {
         let mut command = vpt(&arguments);
         command

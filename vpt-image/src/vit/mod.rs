@@ -32,5 +32,5 @@ pub use embeddings::{PatchEmbeddings, VitEmbeddings};
 pub use model::{Features, Vit, layer_index};
 pub use rope::RopeDraw;
 pub use sizes::VitSize;
-pub use weights::{find, is_vit};
 pub use vpt_core::pretrained::{CheckpointError, ConfigError};
+pub use weights::{find, is_vit};

@@ -31,7 +31,9 @@ pub fn find(path: &str) -> Result<PathBuf, FindError> {
 
 /// Whether `folder` has a `config.json` that says it holds such a model.
 pub fn is_vit(folder: &Path) -> bool {
-    let kind = read_config(folder, |text| Fields::parse(text)?.require::<String>("model_type"));
+    let kind = read_config(folder, |text| {
+        Fields::parse(text)?.require::<String>("model_type")
+    });
     kind.is_ok_and(|kind| kind == MODEL_TYPE)
 }
 

@@ -64,9 +64,7 @@ fn dtypes(tensors: &[StoredTensor]) -> BTreeMap<&str, usize> {
 }
 
 fn tensors_json(tensors: &[StoredTensor]) -> Vec<Value> {
-    let tensor = |StoredTensor { key, dtype, shape }: &StoredTensor| {
-        json!({ "key": key, "dtype": dtype, "shape": shape })
-    };
+    let tensor = |StoredTensor { key, dtype, shape }: &StoredTensor| json!({ "key": key, "dtype": dtype, "shape": shape });
     tensors.iter().map(tensor).collect()
 }
 
@@ -74,8 +72,9 @@ fn tensors_json(tensors: &[StoredTensor]) -> Vec<Value> {
 fn tensor_lines(tensors: &[StoredTensor]) -> Vec<String> {
     let width = tensors.iter().map(|tensor| tensor.key.len()).max();
     let width = width.unwrap_or(0);
-    let line =
-        |StoredTensor { key, dtype, shape }: &StoredTensor| format!("{key:width$}  {dtype:4}  {shape:?}");
+    let line = |StoredTensor { key, dtype, shape }: &StoredTensor| {
+        format!("{key:width$}  {dtype:4}  {shape:?}")
+    };
     tensors.iter().map(line).collect()
 }
 
