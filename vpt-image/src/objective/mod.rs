@@ -31,7 +31,7 @@ pub use collapse::{Collapse, CollapseWatch};
 pub use crops::{CropBatch, Crops};
 pub use dino::{
     Centring, Dino, DinoHead, DinoHeadConfig, DinoLearner, DinoLoss, DinoSettings, DinoTask,
-    DinoTeacher, SelfDistillation, TeacherAnswer, TemperatureWarmup, dino, sinkhorn,
+    DinoTeacher, Prototypes, SelfDistillation, TeacherAnswer, TemperatureWarmup, dino, sinkhorn,
 };
 pub use guard::{GuardSettings, KnnGuard, Verdict};
 pub use latent::{

@@ -1,5 +1,6 @@
 mod designer;
 mod dinov3;
+mod features;
 mod images;
 mod metrics;
 mod objective;

@@ -1,6 +1,6 @@
 //! What keeps a teacher from saying the same of every image.
 
-use burn::tensor::activation::log_softmax;
+use burn::tensor::activation::{log_softmax, softmax};
 use burn::tensor::{Tensor, backend::Backend};
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +33,5 @@ pub fn sinkhorn<B: Backend>(
 ) -> Tensor<B, 2> {
     let scaled = logits / temperature.unsqueeze();
     let balance = |log_q, _| log_softmax(log_softmax(log_q, 0), 1);
-    let start = log_softmax(scaled, 1);
-    (0..iterations).fold(start, balance).exp()
+    softmax((0..iterations).fold(scaled, balance), 1)
 }

@@ -6,7 +6,7 @@ mod loss;
 mod teacher;
 
 pub use centring::{Centring, sinkhorn};
-pub use head::{DinoHead, DinoHeadConfig};
+pub use head::{DinoHead, DinoHeadConfig, Prototypes};
 pub use loss::DinoLoss;
 pub use teacher::{DinoTeacher, SelfDistillation, TeacherAnswer, TemperatureWarmup};
 

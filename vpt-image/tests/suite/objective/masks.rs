@@ -107,14 +107,12 @@ fn every_network_knows_its_backbone() {
 /// The first crop of every image, then the second of every image.
 #[test]
 fn crops_are_stacked_crop_by_crop() {
-    let recipe = augment::MultiCrop {
+    let mut recipe = augment::MultiCrop {
         locals: 3,
         ..Default::default()
     };
-    let mut recipe = recipe;
-    for view in recipe.globals.iter_mut() {
-        view.size = 8;
-    }
+    recipe.globals[0].size = 8;
+    recipe.globals[1].size = 8;
     recipe.local.size = 4;
     let image = vpt_image::images::RgbImage::from_fn(12, 10, |x, y| {
         [(x * 20) as u8, (y * 25) as u8, 90].into()

@@ -12,8 +12,8 @@ use burn::tensor::{Tensor, TensorData, backend::Backend};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
-use vpt_core::export;
 use vpt_core::layers::float_options;
+use vpt_core::{GradVector, ParamSubset, export};
 use vpt_image::objective::{
     CropBatch, Crops, DinoHead, DinoHeadConfig, DinoLearner, LatentLearner, ReconstructionLearner,
 };
@@ -57,6 +57,9 @@ fn dino_learner<B: Backend>(seed: u64) -> DinoLearner<B> {
     };
     let width = self::config().hidden_size;
     let head = DinoHead::init(width, &config, &mut rng(seed + 1), &Default::default());
+    // Through so few units weights of 0.02 leave next to nothing.
+    let values = GradVector::of(&head, &ParamSubset::all(&head));
+    let head = values.shift(head, 15.0);
     DinoLearner {
         backbone: backbone(seed),
         head,

@@ -1,6 +1,8 @@
 //! Runs: what the teacher does, what is frozen, and what the alarms see.
 
 use super::{F32, IMAGES, batch, bits, dino_learner, host, latent_learner, rng, tensor};
+use burn::backend::Autodiff;
+use burn::tensor::Tensor;
 use rand_chacha::ChaCha8Rng;
 use vpt_core::*;
 use vpt_image::objective::{
@@ -39,14 +41,9 @@ impl Stateful for Noise {
 
 type Run<T> = Trainer<T, F32, Noise, Downstream<T, F32>, CentralDifference>;
 
-fn run<T: On<burn::backend::Autodiff<F32>>>(
-    task: T,
-    learner: LearnerOf<T, F32>,
-    designer: DesignerOf<T, F32>,
-    seed: u64,
-) -> Run<T>
+fn run<T>(task: T, learner: LearnerOf<T, F32>, designer: DesignerOf<T, F32>, seed: u64) -> Run<T>
 where
-    T: PredictiveTask<Batch<F32> = CropBatch<F32>>,
+    T: On<Autodiff<F32>> + PredictiveTask<Batch<F32> = CropBatch<F32>>,
 {
     let mut config = TrainerConfig::new(STEPS, 1e-2);
     config.cadence = Cadence::never();
@@ -108,21 +105,22 @@ fn the_teacher_starts_as_the_student_and_follows_it() {
         }
         run.step().unwrap();
         for (found, expected) in host(run.teacher.centre.val()).iter().zip(&centre) {
-            assert!((found - expected).abs() < 1e-6, "{found} {expected}");
+            let error = (found - expected).abs() / expected.abs().max(1.0);
+            assert!(error < 1e-6, "{found} {expected}");
         }
         let student = host(run.learner.head.last_layer.weight_v.val());
         let after = host(run.teacher.head.last_layer.weight_v.val());
         let m = 1.0 - 0.002 * (1.0 + (std::f64::consts::PI * step as f64 / STEPS as f64).cos());
         for ((before, student), after) in before.iter().zip(student).zip(&after) {
             let expected = m * before + (1.0 - m) * student;
-            assert!((after - expected).abs() < 1e-7, "{after} {expected}");
+            assert!((after - expected).abs() < 1e-6, "{after} {expected}");
         }
     }
 }
 
 fn law<T>(make: impl Fn(u64) -> Run<T>)
 where
-    T: On<burn::backend::Autodiff<F32>> + PredictiveTask<Batch<F32> = CropBatch<F32>>,
+    T: On<Autodiff<F32>> + PredictiveTask<Batch<F32> = CropBatch<F32>>,
 {
     let folder = tempfile::tempdir().unwrap();
     let place = |name: &str| folder.path().join(name);
@@ -187,14 +185,22 @@ fn burn_in_keeps_the_backbone() {
     }
 }
 
+/// A teacher that stands still can be learned.
 #[test]
 fn a_run_brings_the_loss_down() {
-    let mut run = dino_run(3);
+    let still = DinoSettings {
+        momentum: CosineRamp { from: 1.0, to: 1.0 },
+        centring: Centring::Ema { momentum: 1.0 },
+        ..settings()
+    };
+    let task = dino(Whole, still);
+    let mut run = run(task, dino_learner(3), (NoParameters, NoParameters), 3);
+    run.config.schedule.peak = 3e-3;
     run.source.still = true;
     run.config.schedule.steps = 30;
     run.config.weight_decay = None;
     let losses: Vec<f64> = (0..30).map(|_| run.step().unwrap().loss).collect();
-    assert!(losses[29] < losses[0] - 0.05, "{losses:?}");
+    assert!(losses[29] < 0.5 * losses[0], "{losses:?}");
 }
 
 /// What the trainer reports of a healthy teacher and of ones that have collapsed.
@@ -213,7 +219,7 @@ fn alarms_see_a_collapsed_teacher() {
     assert_eq!(found, None, "{figures:?}");
     // Sharpened by nothing: all outputs alike.
     let (found, figures) = report(|run| {
-        let hot = |t: burn::tensor::Tensor<F32, 1>| t.mul_scalar(1e6);
+        let hot = |t: Tensor<F32, 1>| t.mul_scalar(1e6);
         run.teacher.temperature = run.teacher.temperature.clone().map(hot);
     });
     assert!(
