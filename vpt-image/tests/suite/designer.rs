@@ -295,3 +295,24 @@ fn sizes_that_do_not_fit_are_refused() {
         "tv: -1 is not finite and at least 0"
     );
 }
+
+/// As a config file has them; what is left out is the default.
+#[test]
+fn settings_are_read_by_name() {
+    let read = |text: &str| serde_json::from_str::<Architecture>(text).map_err(|e| e.to_string());
+    let unet = UNetConfig { base: 8, depth: 3 };
+    assert_eq!(
+        read(r#"{"kind": "unet", "base": 8}"#),
+        Ok(Architecture::UNet(unet))
+    );
+    let sit = SitConfig {
+        layers: 2,
+        ..SitConfig::default()
+    };
+    assert_eq!(
+        read(r#"{"kind": "sit", "layers": 2}"#),
+        Ok(Architecture::Sit(sit))
+    );
+    let error = read(r#"{"kind": "unet", "patch": 8}"#).unwrap_err();
+    assert!(error.contains("unknown field `patch`"), "{error}");
+}
