@@ -28,6 +28,7 @@ use rand::Rng;
 
 /// φ: m_φ(x) for each image, or crop, by itself.
 #[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant, reason = "a run holds one or two")]
 pub enum MaskDesigner<B: Backend> {
     /// By a [`UNet`].
     UNet(UNet<B>),
