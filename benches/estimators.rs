@@ -16,11 +16,11 @@ use std::path::Path;
 use std::time::Instant;
 use vpt_core::{
     CentralDifference, DifferenceStep, FirstOrderLoss, GradVector, LinearTarget, MetaGradient,
-    Modality, Nested, NoParameters, ParamSubset, Point, PredictiveTask, UpdateGradient, lift,
-    trainable,
+    Modality, Nested, NoParameters, ParamSubset, Point, PredictiveTask, Tangent, UpdateGradient,
+    lift, trainable,
 };
 use vpt_text::config::DesignerForm;
-use vpt_text::decoder::LoadOptions;
+use vpt_text::decoder::{LoadOptions, Reach};
 use vpt_text::task::{
     DesignerSize, SoftTargetDesigner, SoftTargets, TargetRule, Text, TextBatch, TextTask,
     label_loss, text_task,
@@ -86,12 +86,14 @@ fn compare(
     feedback: &TextBatch<Flex>,
     subset: &ParamSubset,
 ) {
+    // As a run tells it: what lies below the subset is computed once, by the learner's own step.
+    let learner = &learner.clone().with_reach(Reach::of(learner, subset));
     let tracked = subset.track::<Autodiff<Flex>, _>(lift(learner));
     let labelled: TextBatch<Autodiff<Flex>> = lift(feedback);
     let down = label_loss(Text::predict(&tracked, &labelled), &labelled);
     let direction = GradVector::take(&mut down.backward(), &tracked, subset);
     let views = task.views(designer, batch);
-    let reference = task.reference(task.predict(learner, &views), &views);
+    let reference = task.reference(&NoParameters, task.predict(learner, &views), &views);
     let at = Point {
         task,
         learner,
@@ -103,9 +105,10 @@ fn compare(
 
     let step = DifferenceStep::default();
     let mut linear = LinearTarget::new(step.clone(), false);
+    let mut exact_linear = LinearTarget::exact(false);
     let mut central = CentralDifference::new(step);
-    let mut times: Vec<[f64; 4]> = vec![];
-    let mut gradients = [vec![], vec![], vec![]];
+    let mut times: Vec<[f64; 6]> = vec![];
+    let mut gradients = [const { vec![] }; 5];
     // The first round finds ε and is not counted.
     for round in 0..=ROUNDS {
         let plain = seconds(|| learner_gradient(&at));
@@ -118,22 +121,28 @@ fn compare(
             let probe = MetaGradient::<TextTask, Flex>::probe(&mut linear, &at, &direction);
             linear.estimate(&at, &direction, &probe, 1.0)
         });
+        let (tangent, by_tangent) = timed(|| Tangent.estimate(&at, &direction, &(), 1.0));
+        let (exact_values, by_exact_values) = timed(|| {
+            let probe = MetaGradient::<TextTask, Flex>::probe(&mut exact_linear, &at, &direction);
+            exact_linear.estimate(&at, &direction, &probe, 1.0)
+        });
         if round > 0 {
-            times.push([plain, nested, difference, values]);
+            times.push([plain, nested, difference, tangent, values, exact_values]);
         }
-        gradients =
-            [exact, by_difference, by_values].map(|estimate| estimate.descent.as_vector().to_vec());
+        gradients = [exact, by_difference, by_tangent, by_values, by_exact_values]
+            .map(|estimate| estimate.descent.as_vector().to_vec());
     }
 
     println!(
         "subset {name}: a plain learner gradient takes {:.3} s",
         median(times.iter().map(|t| t[0]))
     );
-    println!("  estimator   / plain   / nested   distance to nested");
-    for (index, estimator) in ["nested", "central", "linear"].into_iter().enumerate() {
+    println!("  estimator        / plain   / nested   distance to nested");
+    let names = ["nested", "central", "tangent", "linear", "linear, tangent"];
+    for (index, estimator) in names.into_iter().enumerate() {
         let over = |other: usize| median(times.iter().map(|t| t[index + 1] / t[other]));
         println!(
-            "  {estimator:<9} {:>9.2} {:>10.2}   {:.1e}",
+            "  {estimator:<15} {:>8.2} {:>10.2}   {:.1e}",
             over(0),
             over(1),
             distance(&gradients[index], &gradients[0])

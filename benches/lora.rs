@@ -14,7 +14,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::time::Instant;
 use vpt_core::{
-    AdamW, DifferenceStep, FirstOrderLoss, GradVector, LinearTarget, MetaGradient, Modality,
+    AdamW, Clip, DifferenceStep, FirstOrderLoss, GradVector, LinearTarget, MetaGradient, Modality,
     NoParameters, ParamSubset, Point, PredictiveTask, UpdateGradient, lift,
 };
 use vpt_text::config::DesignerForm;
@@ -103,7 +103,7 @@ fn measure(
         let feedback = random_batch(rng, learner.config().vocab_size);
         let (plain, reference) = timed(|| {
             let views = task.views(designer, &batch);
-            task.reference(task.predict(&learner, &views), &views)
+            task.reference(&NoParameters, task.predict(&learner, &views), &views)
         });
         let (down, direction) = timed(|| {
             let tracked: Decoder<Autodiff<Flex>> = adapters.track(lift(&learner));
@@ -130,7 +130,11 @@ fn measure(
             let FirstOrderLoss { surrogate, .. } =
                 task.learner_loss(prediction, &target, &views, &reference);
             let gradient = UpdateGradient::within(surrogate, &tracked, &adapters);
-            optimiser.step(1e-3, learner.clone(), &gradient.clipped(1.0).0)
+            optimiser.step(
+                1e-3,
+                learner.clone(),
+                &gradient.clipped(Clip::Global(1.0)).0,
+            )
         });
         learner = moved;
         if round > 0 {

@@ -22,7 +22,7 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Instant;
 use vpt_core::{
-    AdamW, FirstOrderLoss, NoParameters, ParamSubset, PredictiveTask, UpdateGradient, lift,
+    AdamW, Clip, FirstOrderLoss, NoParameters, ParamSubset, PredictiveTask, UpdateGradient, lift,
 };
 use vpt_text::decoder::{LoraConfig, ModelType, RopeScaling, TargetModules, is_adapter};
 use vpt_text::task::{SoftTargets, TextBatch, text_task};
@@ -215,13 +215,13 @@ impl Own {
         let views: TextBatch<Autodiff<Flex>> = lift(&self.batch);
         let prediction = task.predict(&tracked, &views);
         let plain = burn::module::AutodiffModule::valid(&prediction);
-        let reference = task.reference(plain, &self.batch);
+        let reference = task.reference(&NoParameters, plain, &self.batch);
         let target = task.unshaped_target(&views, &lift(&reference));
         let FirstOrderLoss { value, surrogate } =
             task.learner_loss(prediction, &target, &views, &reference);
         let gradient = UpdateGradient::within(surrogate, &tracked, &self.subset);
         drop(tracked);
-        let (gradient, _) = gradient.clipped(1.0);
+        let (gradient, _) = gradient.clipped(Clip::Global(1.0));
         let learner = self.learner.clone();
         self.learner = self.optimiser.step(1e-4, learner, &gradient);
         Timed {

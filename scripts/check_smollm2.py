@@ -8,9 +8,10 @@
 
 Three things are compared, and the first that differs ends the check with an error:
 
-    log-likelihood  of the second half of each text below given its first half, and of the
-                    end-of-text token after it: at most 1e-3 nats apart for each token. `vpt`
-                    reads the text, so that its tokens are checked by the same number.
+    log-likelihood  of every token of the texts below but the first, as ids (`vpt score --tokens`):
+                    at most 1e-3 nats apart; and of the second half of each text given its first
+                    half, with the end-of-text token after it, as text (`vpt eval`), so that its
+                    tokens are checked by the same number.
     continuation    of a few prompts, greedily: the same text, special tokens left out.
     export          the folder that a run leaves when nothing was learned (learning rate 0):
                     Transformers loads it with the same logits, and its tokenizer cuts every
@@ -84,6 +85,25 @@ def tokenizer(path: Path) -> ByteLevel:
     tokens, types = fields[key + "tokens"].contents(), fields[key + "token_type"].contents()
     merges = [tuple(merge.split(" ", 1)) for merge in fields[key + "merges"].contents()]
     return ByteLevel(tokens, types, merges, fields[key + "pre"].contents())
+
+
+@torch.no_grad()
+def tokens(binary: Path, model, cut: ByteLevel, folder: Path) -> None:
+    data = folder / "tokens.json"
+    rows = [cut.encode(problem) + cut.encode(solution) for problem, solution in TEXTS]
+    data.write_text(json.dumps(rows))
+    said = run(binary, "score", "--model", str(MODEL), "--tokens", str(data))
+    found = json.loads(said)["logprobs"]
+    require(len(found) == len(rows), f"{len(found)} rows for {len(rows)} texts")
+    worst = 0.0
+    for row, scores in zip(rows, found):
+        logits = model(torch.tensor([row])).logits[0, :-1].double().log_softmax(-1)
+        expected = logits.gather(1, torch.tensor(row[1:])[:, None])[:, 0]
+        require(len(scores) == len(expected), f"{len(scores)} scores for {len(expected)} tokens")
+        worst = max(worst, (torch.tensor(scores, dtype=torch.double) - expected).abs().max().item())
+    require(worst <= TOLERANCE, f"a token's log-likelihood differs by {worst}")
+    count = sum(len(scores) for scores in found)
+    print(f"tokens: {count} log-likelihoods; at most {worst:.1e} nats apart")
 
 
 @torch.no_grad()
@@ -173,6 +193,7 @@ def main() -> None:
     ).eval()
     cut = tokenizer(MODEL)
     with tempfile.TemporaryDirectory() as folder:
+        tokens(binary, model, cut, Path(folder))
         likelihood(binary, model, cut, Path(folder))
         continuation(binary, model, cut)
         export(binary, model, cut, Path(folder))

@@ -6,8 +6,10 @@ use clap_complete::Shell;
 use serde::de::value::Error as NameError;
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use std::path::{Path, PathBuf};
+use vpt_image::features::FeatureSize;
 use vpt_text::config::Method;
 use vpt_text::decontaminate::{Candidates, Numbers, Punctuation, Within};
+use vpt_text::run::bench::{self, Arm, Axis};
 
 /// Value-based pretraining: continued pretraining steered by downstream feedback.
 #[derive(Debug, Parser)]
@@ -73,12 +75,21 @@ Examples:
   vpt generate --stop \"####\" --stop \"Question:\" \"What is 3+4-2?\"
   vpt generate --model SmolLM2.Q4_1.gguf --raw \"Once\"  a GGUF file")]
     Generate(GenerateArgs),
+    /// Compute the features of images by a DINOv3 model: class tokens and patches.
+    #[command(after_help = "\
+Examples:
+  vpt features --model facebook/dinov3-vits16-pretrain-lvd1689m photo.jpg --out photo.safetensors
+  vpt features --model DIR images/*.jpg --batch 32 --out features.safetensors
+  vpt features --model DIR street.png --size native --out street.safetensors   at the image's own size
+  vpt features --model DIR a.png b.png --out ab.safetensors --json | jq .patches")]
+    Features(FeaturesArgs),
     /// Load a model, check it, and list what it holds.
     #[command(after_help = "\
 Examples:
   vpt inspect                                          the base that ships
   vpt inspect --model Qwen/Qwen1.5-0.5B                a model on the Hub, fetched into its cache
   vpt inspect --model runs/value-s0 --json
+  vpt inspect --model dinov3-vits16                    a folder with a DINOv3 model
   vpt inspect --model SmolLM2.Q4_1.gguf                a GGUF file")]
     Inspect(InspectArgs),
     /// Merge LoRA adapters into their model.
@@ -89,6 +100,8 @@ Examples:
     Merge(MergeArgs),
     /// Look at data, or clean it.
     Data(DataArgs),
+    /// Measure what the value costs beside a plain step, on random weights and tokens.
+    Bench(BenchArgs),
     /// Print or check the resolved config of a run.
     #[command(after_help = "\
 Examples:
@@ -348,6 +361,32 @@ pub(crate) struct ScoreArgs {
     pub(crate) layers: ConfigArgs,
 }
 
+/// `vpt features`
+#[derive(Debug, Args)]
+pub(crate) struct FeaturesArgs {
+    /// Images, JPEG or PNG.
+    #[arg(required = true, value_name = "IMAGE")]
+    pub(crate) images: Vec<PathBuf>,
+    /// The model: a folder, owner/name or owner/name@revision on the Hub.
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) model: String,
+    /// Write here: cls [images, width] and patches [images, rows x columns, width] after the final norm.
+    #[arg(long, value_name = "FILE.safetensors")]
+    pub(crate) out: PathBuf,
+    /// processor: resize as the model's preprocessor_config.json says; native: keep an image's own size
+    /// where both sides are multiples of the patch.
+    #[arg(long, value_name = "SIZE", default_value = "processor", value_parser = named::<FeatureSize>)]
+    pub(crate) size: FeatureSize,
+    /// Images at once.
+    #[arg(long, value_name = "N", default_value = "8", value_parser = at_least_one)]
+    pub(crate) batch: usize,
+    /// Print what was written as one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) backend: BackendArgs,
+}
+
 /// `vpt inspect`
 #[derive(Debug, Args)]
 pub(crate) struct InspectArgs {
@@ -501,6 +540,88 @@ pub(crate) enum PresetName {
 /// A share, or none for `off`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Share(pub(crate) Option<f64>);
+
+/// `vpt bench`
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    #[command(subcommand)]
+    pub(crate) command: BenchCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BenchCommand {
+    /// The paper's Table 3: step time, tokens a second, peak memory and the value updates' share, with and
+    /// without value, in turn in one run.
+    #[command(after_help = "\
+Examples:
+  vpt bench overhead                                   SmolLM2-135M's shapes: minutes
+  vpt bench overhead --preset h100 --backend cuda      Table 3's own: 32,768 tokens a step
+  vpt bench overhead --resident                        without the stream: batches stay on the device
+  vpt bench overhead --set value.update_every=5 --set designer.steps=4
+  vpt bench overhead --preset tiny --json | jq .step_time_ratio")]
+    Overhead(OverheadArgs),
+    /// Cost against sequence length, K, feedback batch, subset depth and vocabulary, with exponents.
+    #[command(after_help = "\
+Examples:
+  vpt bench scaling
+  vpt bench scaling --axes vocabulary,subset-depth --rounds 9
+  vpt bench scaling --preset cpu --axes top-k --json")]
+    Scaling(ScalingArgs),
+}
+
+/// `vpt bench overhead`
+#[derive(Clone, Debug, Args)]
+pub(crate) struct OverheadArgs {
+    /// Shapes and settings: tiny, small, cpu, h100 or h100-4b.
+    #[arg(long, value_name = "NAME", default_value = "cpu", value_parser = named::<bench::PresetName>)]
+    pub(crate) preset: bench::PresetName,
+    /// Windows that are measured.
+    #[arg(long, value_name = "N", default_value = "5", value_parser = at_least_one)]
+    pub(crate) windows: usize,
+    /// Value updates in a window.
+    #[arg(long, value_name = "N", default_value = "1", value_parser = at_least_one)]
+    pub(crate) updates: usize,
+    /// Value updates before the first window.
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(crate) warmup: usize,
+    /// Keep a few batches on the device, so that the stream is not part of a step.
+    #[arg(long)]
+    pub(crate) resident: bool,
+    /// The peak of memory of this loop alone, as JSON: what the whole asks a process of its own for.
+    #[arg(long, value_name = "baseline|value", value_parser = named::<Arm>, hide = true)]
+    pub(crate) peak_of: Option<Arm>,
+    #[command(flatten)]
+    pub(crate) common: BenchCommonArgs,
+}
+
+/// `vpt bench scaling`
+#[derive(Debug, Args)]
+pub(crate) struct ScalingArgs {
+    /// The shapes that sizes are varied from: tiny, small, cpu, h100 or h100-4b.
+    #[arg(long, value_name = "NAME", default_value = "small", value_parser = named::<bench::PresetName>)]
+    pub(crate) preset: bench::PresetName,
+    /// What to vary [default: all five].
+    #[arg(long, value_name = "AXES", value_delimiter = ',', value_parser = named::<Axis>)]
+    pub(crate) axes: Vec<Axis>,
+    /// Value updates at each size.
+    #[arg(long, value_name = "N", default_value = "5", value_parser = at_least_one)]
+    pub(crate) rounds: usize,
+    #[command(flatten)]
+    pub(crate) common: BenchCommonArgs,
+}
+
+/// What both measure with.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct BenchCommonArgs {
+    /// Set one key of the runs' config over the preset's, as `designer.top_k=16`; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) backend: BackendArgs,
+}
 
 /// `vpt config`
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@ use crate::backend::BackendError;
 use crate::config::ConfigError;
 use std::error::Error;
 use std::io;
+use vpt_image::features::FeatureError;
 use vpt_text::run::RunError;
 
 /// Why a command did not do what it was asked.
@@ -58,6 +59,12 @@ impl From<RunError> for Failure {
         } else {
             Self::Run(with_causes(&error))
         }
+    }
+}
+
+impl From<FeatureError> for Failure {
+    fn from(error: FeatureError) -> Self {
+        Self::Run(with_causes(&error))
     }
 }
 

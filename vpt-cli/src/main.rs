@@ -7,6 +7,7 @@ mod backend;
 mod commands;
 mod config;
 mod failure;
+mod model;
 mod output;
 mod progress;
 mod signals;
@@ -39,9 +40,11 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Eval(args) => commands::eval::run(&args),
         Command::Score(args) => commands::score::run(&args),
         Command::Generate(args) => commands::generate::run(&args),
+        Command::Features(args) => commands::features::run(&args),
         Command::Inspect(args) => commands::inspect::run(&args),
         Command::Merge(args) => commands::merge::run(&args),
         Command::Data(args) => commands::data::run(&args),
+        Command::Bench(args) => commands::bench::run(&args),
         Command::Config(args) => commands::config::run(&args),
         Command::Completions(args) => commands::completions::run(&args),
     }

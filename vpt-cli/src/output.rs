@@ -29,6 +29,9 @@ pub(crate) fn line(text: &dyn Display) -> Result<(), Failure> {
     print(&format_args!("{text}\n"))
 }
 
+/// Said where a model's files hold a head that is not used.
+pub(crate) const STORED_HEAD_DIFFERS: &str = "the model declares a tied head and stores one that differs, which is not used; --set model.head=stored uses it";
+
 /// Prints `value` as one line of JSON.
 ///
 /// # Errors

@@ -68,8 +68,12 @@ pub struct Hidden;
 type No = NoParameters;
 impl TargetFn<Signals> for Hidden {
     type Designer<B: Backend> = No;
+    type Teacher<B: Backend> = No;
     type Reference<B: Backend> = No;
-    fn reference<B: Backend>(&self, _: Signal<B>, _: &Masked<B>) -> No {
+    fn teacher<B: Backend>(&self, _: &Mlp<B>) -> No {
+        NoParameters
+    }
+    fn reference<B: Backend>(&self, _: &No, _: Signal<B>, _: &Masked<B>) -> No {
         NoParameters
     }
     fn target<B: Backend>(&self, _: &No, (_, hidden): &Masked<B>, _: &No) -> Signal<B> {

@@ -104,12 +104,13 @@ impl<T: PredictiveTask, I: Backend> Downstream<T, I> {
     }
 }
 
-impl<T, I> Feedback<T, I> for Downstream<T, I>
+impl<T, I> Downstream<T, I>
 where
     I: Backend,
     T: On<Autodiff<I>>,
 {
-    fn direction(
+    /// g_down of the next labelled batches.
+    fn gradient(
         &mut self,
         learner: &LearnerOf<T, I>,
         subset: &ParamSubset,
@@ -143,13 +144,30 @@ where
             parts,
         })
     }
+}
+
+impl<T, I> Feedback<T, I> for Downstream<T, I>
+where
+    I: Backend,
+    T: On<Autodiff<I>>,
+{
+    fn direction(
+        &mut self,
+        learner: &LearnerOf<T, I>,
+        subset: &ParamSubset,
+    ) -> Result<Direction<I>, CoreError> {
+        for (_, evaluator) in &mut self.evaluators {
+            evaluator.prepare(learner)?;
+        }
+        self.gradient(learner, subset)
+    }
 
     fn resample(
         &mut self,
         learner: &LearnerOf<T, I>,
         subset: &ParamSubset,
     ) -> Result<GradVector<I>, CoreError> {
-        Ok(self.direction(learner, subset)?.downstream)
+        Ok(self.gradient(learner, subset)?.downstream)
     }
 }
 

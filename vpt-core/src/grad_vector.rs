@@ -1,7 +1,8 @@
 //! Vectors over θ_S: the space in which V is an inner product (eq. 14).
 
 use crate::ParamSubset;
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
+use crate::forward::{self, Forward};
+use burn::module::{AutodiffModule, Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::{
     ElementConversion, Tensor, TensorData,
     backend::{AutodiffBackend, Backend},
@@ -148,6 +149,17 @@ impl<B: Backend> GradVector<B> {
         }
     }
 
+    /// Each part by itself.
+    #[must_use]
+    pub(crate) fn map(&self, mut change: impl FnMut(Tensor<B, 1>) -> Tensor<B, 1>) -> Self {
+        let parts = self.parts.iter();
+        Self {
+            parts: parts
+                .map(|(id, part)| (*id, change(part.clone())))
+                .collect(),
+        }
+    }
+
     /// The part of self that lies in `subset`.
     #[must_use]
     pub fn restricted(&self, subset: &ParamSubset) -> Self {
@@ -186,6 +198,11 @@ impl<B: Backend> GradVector<B> {
         }
         let parts = self.parts.iter().map(|(id, part)| (*id, part)).collect();
         module.map(&mut Shift(parts, scale))
+    }
+
+    /// θ + ε·self as dual numbers: parameters outside S are constants shared with `module`.
+    pub fn perturb<M: AutodiffModule<Forward<B>>>(&self, module: M::InnerModule) -> M {
+        forward::perturb(module, &self.parts.iter().cloned().collect())
     }
 
     /// Every part on the host in f64, one after the other.

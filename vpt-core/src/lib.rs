@@ -13,8 +13,10 @@
 //! | §3.2, "a restricted subset of learner parameters" | [`ParamSubset`] |
 //! | eq. 12 (g_down), A.8 (weighted evaluators), Table 4 (random) | [`Evaluator`], [`Feedback`] |
 //! | eq. 11, 13, 14, 16–18, 20 (V and what it promises), A.6 (probe) | [`value`] |
-//! | eq. 15 (∇_φ V) | [`MetaGradient`]: [`Nested`], [`CentralDifference`], [`LinearTarget`] |
+//! | eq. 15 (∇_φ V) | [`MetaGradient`]: [`Nested`], [`Tangent`], [`CentralDifference`], [`LinearTarget`], [`Split`] |
 //! | Algorithm 1, A.7 (burn-in), A.5 (cadence) | [`Trainer`] |
+//!
+//! [`forward`] is the forward-mode differentiation that [`Tangent`] runs on, for any model.
 //!
 //! Beside them lies what published checkpoints need whatever they hold: [`weights`] reads their
 //! tensors, `hub` (a feature) finds them by name, [`pretrained`] reads and writes their folders, and
@@ -26,6 +28,7 @@
 mod error;
 mod evaluator;
 mod feedback;
+pub mod forward;
 mod grad_vector;
 #[cfg(feature = "hub")]
 pub mod hub;
@@ -33,6 +36,7 @@ pub mod kernels;
 pub mod layers;
 mod meta;
 mod moments;
+mod moving_average;
 mod parameters;
 pub mod pretrained;
 mod stateful;
@@ -48,20 +52,22 @@ pub use feedback::{Direction, Downstream, Feedback, RandomDirection};
 pub use grad_vector::GradVector;
 pub use meta::{
     CentralDifference, DifferenceStep, EntryValues, LinearTarget, MetaEstimate, MetaGradient,
-    Nested, Point, entry_values, extrapolated_entry_values,
+    Nested, Point, Split, Tangent, entry_values, exact_entry_values, extrapolated_entry_values,
 };
 pub use moments::ValueMoments;
+pub use moving_average::follow_average;
 pub use parameters::{
     NoParameters, ParameterInfo, export, export_subset, import, import_subset, parameters,
 };
 pub use stateful::{Stateful, from_state, to_state};
 pub use subset::ParamSubset;
 pub use task::{
-    BatchOf, DesignerOf, FirstOrderLoss, LearnerOf, LinearInTarget, LinearLoss, Loss, Modality,
-    Objective, On, PredictionOf, PredictiveLoss, PredictiveTask, ReferenceOf, TargetFn,
-    ViewGenerator, lift, trainable,
+    BatchOf, DesignerOf, FirstOrderLoss, HiddenOf, LearnerOf, LinearInTarget, LinearLoss, Loss,
+    Modality, Objective, On, PredictionOf, PredictiveLoss, PredictiveTask, ReferenceOf,
+    SplitModality, SplitOn, SplitTask, TargetFn, TeacherOf, ViewGenerator, lift, trainable,
 };
 pub use train::{
-    AdamW, Cadence, CosineSchedule, Observer, Source, StepData, StepReport, Trainer, TrainerConfig,
-    UpdateGradient, ValueReport, read_tensors, write_atomically, write_tensors,
+    AdamW, Cadence, Clip, CosineRamp, CosineSchedule, Freeze, Observer, ProbeReport, Progress,
+    Source, StepData, StepProbe, StepReport, Trainer, TrainerConfig, UpdateGradient, ValueReport,
+    ValueTimes, read_tensors, write_atomically, write_tensors,
 };

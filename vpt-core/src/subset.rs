@@ -41,6 +41,12 @@ impl ParamSubset {
         Self(self.0.intersection(&other.0).copied().collect())
     }
 
+    /// The parameters that are not in `other`.
+    #[must_use]
+    pub fn without(&self, other: &Self) -> Self {
+        Self(self.0.difference(&other.0).copied().collect())
+    }
+
     /// Whether every parameter of S is in `other`.
     pub fn is_within(&self, other: &Self) -> bool {
         self.0.is_subset(&other.0)

@@ -1,51 +1,50 @@
 //! Value-based pretraining for vision.
 //!
-//! What stands so far is the host's side of it, plain arrays without a tensor library: [`images`]
-//! and how they change size, [`augment`], the views that DINO is trained on, a [`loader`] on
-//! threads, [`sets`] as they are published, [`scenes`] that are drawn with exact labels, and
-//! [`metrics`]. The rest of this page says what is to come on top; nothing of it has been measured.
+//! What stands so far is the learner, [`vit`], with [`features`] of image files, and the host's side, plain arrays without a tensor
+//! library: [`images`] and how they change size, [`augment`], the views that DINO is trained on, a
+//! [`loader`] on threads, [`sets`] as they are published, [`scenes`] that are drawn with exact
+//! labels, and [`metrics`]. The rest of this page says what is to come on top; nothing of it has been measured.
 //!
 //! # Learner
 //!
-//! DINOv3's vision transformer, chosen by configuration, with fields named as in the checkpoint's
-//! `config.json`.
+//! DINOv3's vision transformer ([`vit`]), chosen by configuration, with fields named as in the
+//! checkpoint's `config.json`.
 //!
 //! # Objectives
 //!
-//! Two, each a triple (A, τ, ℓ) of `vpt-core` over one vision modality:
-//!
-//! | objective | A | τ | ℓ | paper |
-//! |---|---|---|---|---|
-//! | DINO: a student predicts a teacher | global and local crops; the mask on the student's global crops | sg of the EMA teacher on the unmasked global crops, centred and sharpened | cross-entropy, linear in its target | eq. 7, A.2 |
-//! | MAE: a masked image is filled in | x_c = x ⊙ m, x_t = x ⊙ (1 − m) | the pixels of x_t | squared error | eq. 6 |
-//!
-//! The teacher is a `Reference`: made without a tape, and pinned for the step. The draws of crops
-//! and masks come from the host and are stored in the batch, so that the learner's step and the
-//! value see the same ones.
+//! [`objective`]: DINO, latent regression and masked reconstruction, each a triple (A, τ, ℓ) of
+//! `vpt-core` over one vision modality. An EMA teacher is read when the reference is made, without
+//! a tape, and follows after the learner's step. The draws of crops and masks come from the host
+//! and are stored in the batch, so that the learner's step and the value see the same ones.
 //!
 //! # Designers
 //!
-//! φ shapes the views: a mask m_φ(x) in [0, 1] for each image, applied at pixel resolution (A.2).
-//! One designer is a small U-Net, the other a small transformer over patches. Regularisers: a
-//! target for the share that is kept, and total variation. In the learner's step the mask is a
-//! constant; in the value step it is on the tape.
+//! [`designer`]: φ shapes the views by a mask m_φ(x) in [0, 1] for each image, applied at pixel
+//! resolution (A.2). In the learner's step the mask is a constant; in the value step it is on the
+//! tape.
 //!
 //! As φ enters through the views, L_pre is not linear in what φ makes, and ∇_φ V is of second
 //! order. Only the blocks in S need it: below them an ordinary backward pass carries the gradient
-//! on to the mask.
+//! on to the mask (`vpt_core::Split`).
 //!
 //! # Evaluators
 //!
-//! Semantic segmentation and depth on frozen features, each with a light head that is trained on
-//! labelled images other than those that g_down is taken on. They are combined as
-//! g_down = α_seg g_seg + α_depth g_depth (A.8), which is `vpt_core`'s weighted feedback.
-//! Evaluation: mean IoU, RMSE, linear and nearest-neighbour classification.
+//! [`evaluate`]: semantic segmentation and depth on frozen features, each with a light head that is
+//! trained on labelled images other than those that g_down is taken on. They are combined as
+//! g_down = α_seg g_seg + α_depth g_depth (A.8), which is `vpt_core`'s weighted feedback. The same
+//! module measures a backbone: mean IoU, depth errors, linear and nearest-neighbour classification,
+//! partial fine-tuning, retrieval.
 
 pub mod augment;
+pub mod designer;
+pub mod evaluate;
+pub mod features;
 pub mod images;
 pub mod loader;
 pub mod metrics;
+pub mod objective;
 pub mod scenes;
 pub mod sets;
+pub mod vit;
 
 mod random;

@@ -16,6 +16,12 @@ pub(crate) enum Purpose {
     Texture = 4,
     /// A shape of the scenes' catalogue.
     Shape = 5,
+    /// Weights of a head.
+    Head = 11,
+    /// Channels that a head's training leaves out.
+    HeadDropout = 12,
+    /// Parts of a labelled set.
+    Parts = 13,
 }
 
 /// The generator of the draws that belong to (`seed`, `purpose`, `outer`, `inner`), for example a

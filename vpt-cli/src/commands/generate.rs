@@ -4,12 +4,13 @@ use crate::args::GenerateArgs;
 use crate::backend::{BackendName, BackendTask};
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::model::opened;
 use crate::output;
 use burn::tensor::backend::Backend;
 use serde_json::json;
 use vpt_text::config::RunConfig;
 use vpt_text::decoder::{Completion, Generation, Strategy, complete};
-use vpt_text::run::{Model, RunError};
+use vpt_text::run::RunError;
 
 /// Continues prompts, greedily or by draws.
 pub(crate) fn run(args: &GenerateArgs) -> Result<(), Failure> {
@@ -48,7 +49,7 @@ impl BackendTask for Generate<'_> {
 
     fn run<B: Backend>(self, device: B::Device) -> Self::Output {
         let (config, args) = (self.config, self.args);
-        let model = Model::<B>::open(config, &device)?;
+        let model = opened::<B>(config, &device)?;
         let prompts = model.prompts(config, &args.prompts, args.raw)?;
         let by_config = model.generation(config);
         let options = Generation {

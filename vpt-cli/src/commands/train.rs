@@ -107,7 +107,16 @@ impl Watch {
             RunEvent::Tokenised { records } => {
                 self.progress.say(&format!("tokenising: {records} records"));
             }
-            RunEvent::Started { start_step, .. } => self.progress.skip(*start_step),
+            RunEvent::Started {
+                start_step,
+                stored_head_differs,
+                ..
+            } => {
+                self.progress.skip(*start_step);
+                if *stored_head_differs {
+                    self.progress.note(output::STORED_HEAD_DIFFERS);
+                }
+            }
             RunEvent::Step { loss, .. } => self.progress.advance(&format!("loss {loss:.4}")),
             RunEvent::Evaluation {
                 step,

@@ -7,12 +7,13 @@ use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-const COMMANDS: [&str; 9] = [
+const COMMANDS: [&str; 10] = [
     "train",
     "experiment",
     "eval",
     "score",
     "generate",
+    "features",
     "inspect",
     "merge",
     "config",

@@ -3,11 +3,13 @@
 mod adapters;
 mod bad_config;
 mod bad_input;
+mod bench;
 mod commands;
 mod data;
 mod decontaminate;
 mod eval;
 mod experiment;
+mod features;
 mod gguf;
 mod hub;
 #[path = "../../../tests/hub_server.rs"]
@@ -323,12 +325,18 @@ struct Artefacts {
 }
 
 /// Fields that hold wall time.
-const TIMES: [&str; 5] = [
+const TIMES: [&str; 11] = [
     "seconds",
+    "target_seconds",
+    "direction_seconds",
+    "probe_seconds",
+    "designer_seconds",
+    "noise_seconds",
     "wall_seconds",
     "value_seconds",
     "seconds_per_step",
     "value_share",
+    "target_share",
 ];
 
 fn without_times(mut value: Value) -> Value {

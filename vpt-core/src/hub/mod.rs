@@ -8,15 +8,19 @@
 //! | `name` | `owner/name@revision` |
 //! | `settings` | [`Hub`], from `HF_HOME`, `HF_HUB_CACHE`, `HF_TOKEN`, `HF_ENDPOINT`, `HF_HUB_OFFLINE` |
 //! | `snapshot` | one commit: its list of files, each fetched, checked or found in the cache |
-//! | `model` | which files a model needs |
+//! | `model` | a model's weights, and the files that it needs beside them |
+//! | `find` | what a path to a model means |
 
 mod error;
+mod find;
 mod model;
 mod name;
 mod settings;
 mod snapshot;
 
 pub use error::HubError;
+pub use find::{FindError, find_model, kept_model};
+pub use model::ModelFiles;
 pub use name::RepoName;
 pub use settings::Hub;
 
@@ -25,8 +29,8 @@ use snapshot::Snapshot;
 use std::path::PathBuf;
 
 impl Hub {
-    /// A folder with `config.json`, the tokenizer and the weights of the model `repo`
-    /// (`owner/name`) at `revision` (a branch, tag or commit; `main` if none is given).
+    /// A folder with the weights of the model `repo` (`owner/name`) at `revision` (a branch, tag
+    /// or commit; `main` if none is given), and `files` beside them.
     ///
     /// Weights are `model.safetensors` or its shards if there are any, else `pytorch_model.bin` or
     /// its shards. What the cache has is not fetched again.
@@ -34,9 +38,14 @@ impl Hub {
     /// # Errors
     /// [`HubError`] says which file of which repository failed and why. What had arrived by then
     /// stays in the cache, and the next try goes on from there.
-    pub fn model_folder(&self, repo: &str, revision: Option<&str>) -> Result<PathBuf, HubError> {
+    pub fn model_folder(
+        &self,
+        repo: &str,
+        revision: Option<&str>,
+        files: &ModelFiles<'_>,
+    ) -> Result<PathBuf, HubError> {
         let snapshot = Snapshot::open(self, RepoType::Model, repo, revision)?;
-        model::fetch(&snapshot)?;
+        model::fetch(&snapshot, files)?;
         snapshot.keep_reference()?;
         Ok(snapshot.folder().to_owned())
     }

@@ -4,29 +4,24 @@ use super::HubError;
 use super::snapshot::Snapshot;
 use crate::weights::{Index, Layout};
 
-/// Without these there is no model.
-const NEEDED: [&str; 2] = ["config.json", "tokenizer.json"];
-/// Taken along where they are there, so that the folder is whole for other tools.
-const WELCOME: [&str; 8] = [
-    "generation_config.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.json",
-    "merges.txt",
-    "tokenizer.model",
-    "chat_template.jinja",
-];
+/// What a model has beside its weights.
+#[derive(Clone, Copy, Debug)]
+pub struct ModelFiles<'a> {
+    /// Without these there is no model.
+    pub needed: &'a [&'a str],
+    /// Taken along where they are there, so that the folder is whole for other tools.
+    pub welcome: &'a [&'a str],
+}
 
 /// Fetches a model's files, the small ones first.
-pub(super) fn fetch(snapshot: &Snapshot) -> Result<(), HubError> {
-    for name in NEEDED {
+pub(super) fn fetch(snapshot: &Snapshot, files: &ModelFiles<'_>) -> Result<(), HubError> {
+    for name in files.needed {
         if !snapshot.has(name) {
             return Err(snapshot.lacks(name));
         }
         snapshot.fetch(name)?;
     }
-    for name in WELCOME.into_iter().filter(|name| snapshot.has(name)) {
+    for name in files.welcome.iter().filter(|name| snapshot.has(name)) {
         snapshot.fetch(name)?;
     }
     let Some(layout) = Layout::choose(|name| snapshot.has(name)) else {

@@ -3,8 +3,9 @@
 use super::step::root_mean_square;
 use super::{DifferenceStep, MetaEstimate, MetaGradient, Point, descend};
 use crate::stateful::{from_state, to_state};
-use crate::{CoreError, DesignerOf, GradVector, LearnerOf, Loss, On, Stateful, lift};
+use crate::{CoreError, GradVector, LearnerOf, Loss, On, Stateful, lift};
 use burn::backend::Autodiff;
+use burn::module::Module;
 use burn::tensor::{Tensor, backend::Backend};
 
 /// Σ w (ℓ(θ + εv) − ℓ(θ − εv)) / 2ε, differentiated once in φ: any task, no second order.
@@ -14,7 +15,7 @@ use burn::tensor::{Tensor, backend::Backend};
 /// the tape.
 #[derive(Clone, Debug, Default)]
 pub struct CentralDifference {
-    step: DifferenceStep,
+    pub(super) step: DifferenceStep,
 }
 
 impl CentralDifference {
@@ -33,14 +34,15 @@ where
     type Probe = f64;
 
     fn probe(&mut self, at: &Point<'_, T, I>, direction: &GradVector<I>) -> f64 {
-        let entries = |epsilon: f64| -> Loss<I> {
-            let learner = direction.shift(at.learner.clone(), epsilon);
-            at.task
-                .pretraining_loss(&learner, at.designer, at.batch, at.reference)
+        let views = at.task.views(at.designer, at.batch);
+        let target = at.task.target(at.designer, &views, at.reference);
+        let loss = |learner: LearnerOf<T, I>| {
+            let prediction = at.task.predict_again(&learner, &views, at.reference);
+            at.task.loss(prediction, &target, &views)
         };
         let ((), epsilon) = self.step.search(direction, |epsilon| {
-            let difference = entries(epsilon).entries - entries(-epsilon).entries;
-            ((), root_mean_square(difference))
+            let movement = entry_movement(at.learner, direction, epsilon, loss);
+            ((), movement)
         });
         epsilon
     }
@@ -52,23 +54,38 @@ where
         epsilon: &f64,
         scale: f64,
     ) -> MetaEstimate<I> {
-        descend(
-            at,
-            scale,
-            |_: &DesignerOf<T, Autodiff<I>>, views, target| {
-                let loss_at = |step: f64| -> Loss<Autodiff<I>> {
-                    let learner: LearnerOf<T, Autodiff<I>> =
-                        lift(&direction.shift(at.learner.clone(), step));
-                    at.task
-                        .loss(at.task.predict(&learner, views), target, views)
-                };
-                let (plus, minus) = (loss_at(*epsilon), loss_at(-epsilon));
-                let difference: Tensor<Autodiff<I>, 1> =
-                    (plus.entries - minus.entries) * plus.weights;
-                difference.sum().div_scalar(2.0 * epsilon)
-            },
-        )
+        descend(at, scale, |views, target, reference| {
+            slope(at.learner, direction, *epsilon, |shifted| {
+                let learner: LearnerOf<T, Autodiff<I>> = lift(&shifted);
+                let prediction = at.task.predict_again(&learner, views, reference);
+                at.task.loss(prediction, target, views)
+            })
+        })
     }
+}
+
+/// Σ w (ℓ(θ + εv) − ℓ(θ − εv)) / 2ε, on the tape of the losses. `[1]`
+pub(super) fn slope<I: Backend, M: Module<I>, B: Backend>(
+    learner: &M,
+    direction: &GradVector<I>,
+    epsilon: f64,
+    loss: impl Fn(M) -> Loss<B>,
+) -> Tensor<B, 1> {
+    let plus = loss(direction.shift(learner.clone(), epsilon));
+    let minus = loss(direction.shift(learner.clone(), -epsilon));
+    let difference = (plus.entries - minus.entries) * plus.weights;
+    difference.sum().div_scalar(2.0 * epsilon)
+}
+
+/// The root mean square of ℓ(θ + εv) − ℓ(θ − εv) over the entries.
+pub(super) fn entry_movement<I: Backend, M: Module<I>>(
+    learner: &M,
+    direction: &GradVector<I>,
+    epsilon: f64,
+    loss: impl Fn(M) -> Loss<I>,
+) -> f64 {
+    let entries = |step: f64| loss(direction.shift(learner.clone(), step)).entries;
+    root_mean_square(entries(epsilon) - entries(-epsilon))
 }
 
 impl Stateful for CentralDifference {

@@ -3,12 +3,18 @@
 mod central;
 mod linear;
 mod nested;
+mod split;
 mod step;
+mod tangent;
 
 pub use central::CentralDifference;
-pub use linear::{EntryValues, LinearTarget, entry_values, extrapolated_entry_values};
+pub use linear::{
+    EntryValues, LinearTarget, entry_values, exact_entry_values, extrapolated_entry_values,
+};
 pub use nested::Nested;
+pub use split::Split;
 pub use step::DifferenceStep;
+pub use tangent::Tangent;
 
 use crate::{
     BatchOf, DesignerOf, GradVector, LearnerOf, On, ParamSubset, PredictiveTask, ReferenceOf,
@@ -87,9 +93,9 @@ fn descend<T, I>(
     at: &Point<'_, T, I>,
     scale: f64,
     value: impl FnOnce(
-        &DesignerOf<T, Autodiff<I>>,
         &T::Views<Autodiff<I>>,
         &T::Target<Autodiff<I>>,
+        &ReferenceOf<T, Autodiff<I>>,
     ) -> Tensor<Autodiff<I>, 1>,
 ) -> MetaEstimate<I>
 where
@@ -101,7 +107,7 @@ where
     let reference: ReferenceOf<T, Autodiff<I>> = lift(at.reference);
     let views = at.task.views(&designer, &batch);
     let target = at.task.target(&designer, &views, &reference);
-    let value = value(&designer, &views, &target);
+    let value = value(&views, &target, &reference);
     let host = value.clone().inner().into_scalar().elem();
     let mut objective = value.div_scalar(-scale);
     if let Some(regulariser) = at.task.regulariser(&target, &views, &reference) {

@@ -18,6 +18,17 @@ pub trait LinearInTarget: PredictiveTask {
         reference: &Self::Reference<B>,
     ) -> Tensor<B, 2>;
 
+    /// a(ŷ₊) − a(ŷ₋) of two learners as far above as below, in θ_S, the one that made `reference`:
+    /// 2ε·ȧ up to O(ε³). A task that can tell it from less than a itself does. `[entries, slots]`
+    fn difference<B: Backend>(
+        &self,
+        (plus, minus): (Self::Prediction<B>, Self::Prediction<B>),
+        views: &Self::Views<B>,
+        reference: &Self::Reference<B>,
+    ) -> Tensor<B, 2> {
+        self.coefficients(plus, views, reference) - self.coefficients(minus, views, reference)
+    }
+
     /// y_φ with the weights of the step in it. `[entries, slots]`
     fn target_weights<B: Backend>(
         &self,

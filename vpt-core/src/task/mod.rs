@@ -3,11 +3,14 @@
 mod lift;
 mod linear;
 mod roles;
+mod split;
 
 pub use lift::{lift, trainable};
 pub use linear::LinearInTarget;
 pub use roles::{LinearLoss, Modality, Objective, PredictiveLoss, TargetFn, ViewGenerator};
+pub use split::{HiddenOf, SplitModality, SplitOn, SplitTask};
 
+use crate::Progress;
 use burn::backend::Autodiff;
 use burn::module::{AutodiffModule, Module};
 use burn::tensor::{
@@ -54,7 +57,11 @@ pub trait PredictiveTask: Send + Sync + 'static {
     type Designer<B: Backend>: Module<B>;
     /// x with its draw ξ and its weights, which are those of the whole step. Constants.
     type Batch<B: Backend>: Module<B>;
-    /// sg(·) of the learner that targets are built from: top-K ids, an EMA teacher, nothing.
+    /// What follows the learner without ever getting a gradient: an EMA of it with its centre.
+    /// [`NoParameters`](crate::NoParameters) for most tasks. All its state is float parameters,
+    /// which checkpoints hold in full.
+    type Teacher<B: Backend>: Module<B>;
+    /// sg(·) of the learner that targets are built from: top-K ids, a teacher's answers, nothing.
     type Reference<B: Backend>: Module<B>;
     /// (x_c, x_t, m).
     type Views<B: Backend>;
@@ -77,9 +84,25 @@ pub trait PredictiveTask: Send + Sync + 'static {
         views: &Self::Views<B>,
     ) -> Self::Prediction<B>;
 
-    /// What τ may know of the learner, from this step's own prediction.
+    /// The teacher of a run that begins with `learner`.
+    fn teacher<B: Backend>(&self, learner: &Self::Learner<B>) -> Self::Teacher<B>;
+
+    /// ŷ of a learner that differs in θ_S alone from the one whose prediction made `reference`. A task
+    /// that keeps in the reference what neither S nor φ reaches starts from there.
+    fn predict_again<B: Backend>(
+        &self,
+        learner: &Self::Learner<B>,
+        views: &Self::Views<B>,
+        _reference: &Self::Reference<B>,
+    ) -> Self::Prediction<B> {
+        self.predict(learner, views)
+    }
+
+    /// What τ may know of the learner, from this step's own prediction, and of its teacher, which
+    /// nothing else reads.
     fn reference<B: Backend>(
         &self,
+        teacher: &Self::Teacher<B>,
         prediction: Self::Prediction<B>,
         views: &Self::Views<B>,
     ) -> Self::Reference<B>;
@@ -94,6 +117,19 @@ pub trait PredictiveTask: Send + Sync + 'static {
 
     /// The views of the plain objective, which stand until burn-in is over (A.7).
     fn unshaped_views<B: Backend>(&self, batch: &Self::Batch<B>) -> Self::Views<B>;
+
+    /// Whether φ shapes views at all. Where it does not, a prediction that was made before a value
+    /// update still stands after it.
+    fn shapes_views<B: Backend>(&self, _designer: &Self::Designer<B>) -> bool {
+        true
+    }
+
+    /// What of x the value update needs: all of it, or less where φ cannot shape the rest, whose
+    /// share of ∇_φ V is 0. Weights stay those of the whole step, and a reference made from the
+    /// whole batch must do.
+    fn shaped_part<B: Backend>(&self, batch: &Self::Batch<B>) -> Self::Batch<B> {
+        batch.clone()
+    }
 
     /// The target of the plain objective, which stands until burn-in is over (A.7).
     fn unshaped_target<B: Backend>(
@@ -124,6 +160,24 @@ pub trait PredictiveTask: Send + Sync + 'static {
             value: surrogate.clone().inner(),
             surrogate,
         }
+    }
+
+    /// What of a micro-batch's reference [`follow`](Self::follow) needs; the rest is dropped
+    /// before the next micro-batch.
+    fn kept<B: Backend>(&self, _reference: Self::Reference<B>) -> Option<Self::Reference<B>> {
+        None
+    }
+
+    /// The teacher of the next step, after the learner's step: `learner` is the one that came out
+    /// of it, `kept` what [`kept`](Self::kept) left of each micro-batch, in order.
+    fn follow<B: Backend>(
+        &self,
+        teacher: Self::Teacher<B>,
+        _learner: &Self::Learner<B>,
+        _kept: &[Self::Reference<B>],
+        _progress: Progress,
+    ) -> Self::Teacher<B> {
+        teacher
     }
 
     /// R(φ), subtracted from V in the designer's objective: A.2's sparsity and smoothness, the
@@ -194,6 +248,8 @@ pub type LearnerOf<T, B> = <T as PredictiveTask>::Learner<B>;
 pub type DesignerOf<T, B> = <T as PredictiveTask>::Designer<B>;
 /// The batch of task `T` on backend `B`.
 pub type BatchOf<T, B> = <T as PredictiveTask>::Batch<B>;
+/// The teacher of task `T` on backend `B`.
+pub type TeacherOf<T, B> = <T as PredictiveTask>::Teacher<B>;
 /// The reference of task `T` on backend `B`.
 pub type ReferenceOf<T, B> = <T as PredictiveTask>::Reference<B>;
 /// The prediction of task `T` on backend `B`.

@@ -5,7 +5,7 @@
 //! for every backend" cannot be written; a [`Modality`] that owns the types makes it true.
 
 use super::{FirstOrderLoss, LinearInTarget, Loss, PredictiveTask};
-use crate::ValueMoments;
+use crate::{ParamSubset, Progress, ValueMoments};
 use burn::backend::Autodiff;
 use burn::module::Module;
 use burn::tensor::{Tensor, backend::Backend};
@@ -41,21 +41,52 @@ pub trait ViewGenerator<M: Modality>: Send + Sync + 'static {
 
     /// See [`PredictiveTask::unshaped_views`].
     fn unshaped_views<B: Backend>(&self, batch: &M::Batch<B>) -> M::Views<B>;
+
+    /// See [`PredictiveTask::shaped_part`].
+    fn shaped_part<B: Backend>(&self, batch: &M::Batch<B>) -> M::Batch<B> {
+        batch.clone()
+    }
+
+    /// This part of φ's [`PredictiveTask::regulariser`].
+    fn regulariser<B: Backend>(&self, _views: &M::Views<B>) -> Option<Tensor<B, 1>> {
+        None
+    }
+
+    /// This part of φ's [`PredictiveTask::measures`].
+    fn measures<B: Backend>(&self, _views: &M::Views<B>) -> Vec<(&'static str, f64)> {
+        vec![]
+    }
 }
 
 /// τ_φ (eq. 4, 7, 8).
 pub trait TargetFn<M: Modality>: Send + Sync + 'static {
     /// The part of φ that shapes targets.
     type Designer<B: Backend>: Module<B>;
+    /// See [`PredictiveTask::Teacher`].
+    type Teacher<B: Backend>: Module<B>;
     /// What it knows of the learner.
     type Reference<B: Backend>: Module<B>;
+
+    /// See [`PredictiveTask::teacher`].
+    fn teacher<B: Backend>(&self, learner: &M::Learner<B>) -> Self::Teacher<B>;
 
     /// See [`PredictiveTask::reference`].
     fn reference<B: Backend>(
         &self,
+        teacher: &Self::Teacher<B>,
         prediction: M::Prediction<B>,
         views: &M::Views<B>,
     ) -> Self::Reference<B>;
+
+    /// See [`PredictiveTask::predict_again`].
+    fn predict_again<B: Backend>(
+        &self,
+        learner: &M::Learner<B>,
+        views: &M::Views<B>,
+        _reference: &Self::Reference<B>,
+    ) -> M::Prediction<B> {
+        M::predict(learner, views)
+    }
 
     /// See [`PredictiveTask::target`].
     fn target<B: Backend>(
@@ -71,6 +102,22 @@ pub trait TargetFn<M: Modality>: Send + Sync + 'static {
         views: &M::Views<B>,
         reference: &Self::Reference<B>,
     ) -> M::Target<B>;
+
+    /// See [`PredictiveTask::kept`].
+    fn kept<B: Backend>(&self, _reference: Self::Reference<B>) -> Option<Self::Reference<B>> {
+        None
+    }
+
+    /// See [`PredictiveTask::follow`].
+    fn follow<B: Backend>(
+        &self,
+        teacher: Self::Teacher<B>,
+        _learner: &M::Learner<B>,
+        _kept: &[Self::Reference<B>],
+        _progress: Progress,
+    ) -> Self::Teacher<B> {
+        teacher
+    }
 
     /// See [`PredictiveTask::regulariser`].
     fn regulariser<B: Backend>(
@@ -132,6 +179,16 @@ pub trait LinearLoss<M: Modality, R: TargetFn<M>>: PredictiveLoss<M, R> {
         reference: &R::Reference<B>,
     ) -> Tensor<B, 2>;
 
+    /// See [`LinearInTarget::difference`].
+    fn difference<B: Backend>(
+        &self,
+        (plus, minus): (M::Prediction<B>, M::Prediction<B>),
+        views: &M::Views<B>,
+        reference: &R::Reference<B>,
+    ) -> Tensor<B, 2> {
+        self.coefficients(plus, views, reference) - self.coefficients(minus, views, reference)
+    }
+
     /// See [`LinearInTarget::target_weights`].
     fn target_weights<B: Backend>(
         &self,
@@ -185,6 +242,7 @@ where
     type Learner<B: Backend> = M::Learner<B>;
     type Designer<B: Backend> = (A::Designer<B>, T::Designer<B>);
     type Batch<B: Backend> = M::Batch<B>;
+    type Teacher<B: Backend> = T::Teacher<B>;
     type Reference<B: Backend> = T::Reference<B>;
     type Views<B: Backend> = M::Views<B>;
     type Prediction<B: Backend> = M::Prediction<B>;
@@ -202,12 +260,26 @@ where
         M::predict(learner, views)
     }
 
+    fn teacher<B: Backend>(&self, learner: &M::Learner<B>) -> T::Teacher<B> {
+        self.target.teacher(learner)
+    }
+
+    fn predict_again<B: Backend>(
+        &self,
+        learner: &M::Learner<B>,
+        views: &M::Views<B>,
+        reference: &T::Reference<B>,
+    ) -> M::Prediction<B> {
+        self.target.predict_again(learner, views, reference)
+    }
+
     fn reference<B: Backend>(
         &self,
+        teacher: &T::Teacher<B>,
         prediction: M::Prediction<B>,
         views: &M::Views<B>,
     ) -> T::Reference<B> {
-        self.target.reference(prediction, views)
+        self.target.reference(teacher, prediction, views)
     }
 
     fn target<B: Backend>(
@@ -221,6 +293,14 @@ where
 
     fn unshaped_views<B: Backend>(&self, batch: &M::Batch<B>) -> M::Views<B> {
         self.views.unshaped_views(batch)
+    }
+
+    fn shapes_views<B: Backend>(&self, designer: &Self::Designer<B>) -> bool {
+        !ParamSubset::all(&designer.0).is_empty()
+    }
+
+    fn shaped_part<B: Backend>(&self, batch: &M::Batch<B>) -> M::Batch<B> {
+        self.views.shaped_part(batch)
     }
 
     fn unshaped_target<B: Backend>(
@@ -250,13 +330,31 @@ where
         self.loss.learner_loss(prediction, target, views, reference)
     }
 
+    fn kept<B: Backend>(&self, reference: T::Reference<B>) -> Option<T::Reference<B>> {
+        self.target.kept(reference)
+    }
+
+    fn follow<B: Backend>(
+        &self,
+        teacher: T::Teacher<B>,
+        learner: &M::Learner<B>,
+        kept: &[T::Reference<B>],
+        progress: Progress,
+    ) -> T::Teacher<B> {
+        self.target.follow(teacher, learner, kept, progress)
+    }
+
     fn regulariser<B: Backend>(
         &self,
         target: &M::Target<B>,
         views: &M::Views<B>,
         reference: &T::Reference<B>,
     ) -> Option<Tensor<B, 1>> {
-        self.target.regulariser(target, views, reference)
+        let parts = [
+            self.views.regulariser(views),
+            self.target.regulariser(target, views, reference),
+        ];
+        parts.into_iter().flatten().reduce(|sum, part| sum + part)
     }
 
     fn measures<B: Backend>(
@@ -265,7 +363,9 @@ where
         views: &M::Views<B>,
         reference: &T::Reference<B>,
     ) -> Vec<(&'static str, f64)> {
-        self.target.measures(target, views, reference)
+        let mut measures = self.views.measures(views);
+        measures.extend(self.target.measures(target, views, reference));
+        measures
     }
 }
 
@@ -283,6 +383,15 @@ where
         reference: &T::Reference<B>,
     ) -> Tensor<B, 2> {
         self.loss.coefficients(prediction, views, reference)
+    }
+
+    fn difference<B: Backend>(
+        &self,
+        predictions: (M::Prediction<B>, M::Prediction<B>),
+        views: &M::Views<B>,
+        reference: &T::Reference<B>,
+    ) -> Tensor<B, 2> {
+        self.loss.difference(predictions, views, reference)
     }
 
     fn target_weights<B: Backend>(

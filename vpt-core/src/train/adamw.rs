@@ -147,7 +147,7 @@ impl<I: Backend> AdamW<I> {
 
     /// Moments as tensors named `PATH.moment_1`, `PATH.moment_2`, and the updates that each
     /// parameter has had.
-    pub(super) fn export<M: Module<I>>(
+    pub fn export<M: Module<I>>(
         &self,
         module: &M,
     ) -> (BTreeMap<String, TensorData>, BTreeMap<String, usize>) {
@@ -166,7 +166,10 @@ impl<I: Backend> AdamW<I> {
 
     /// This optimiser with what [`export`](Self::export) gave, on the device and in the types of
     /// the parameters.
-    pub(super) fn import<M: Module<I>>(
+    ///
+    /// # Errors
+    /// Moments that are missing, of another size, or of no parameter that was updated.
+    pub fn import<M: Module<I>>(
         &self,
         module: &M,
         mut tensors: BTreeMap<String, TensorData>,

@@ -5,8 +5,8 @@ use super::fixed::fixed_hash;
 use super::tensors::{broken, read_tensors, write_tensors};
 use super::{Source, Trainer, write_atomically};
 use crate::{
-    CoreError, DesignerOf, Feedback, LearnerOf, MetaGradient, On, export, export_subset, import,
-    import_subset,
+    CoreError, DesignerOf, Feedback, LearnerOf, MetaGradient, On, TeacherOf, export, export_subset,
+    import, import_subset,
 };
 use burn::backend::Autodiff;
 use burn::tensor::{TensorData, backend::Backend};
@@ -57,6 +57,7 @@ where
             }
         };
         put("learner", export_subset(&self.learner, &self.trainable));
+        put("teacher", export(&self.teacher));
         put("designer", export(&self.designer));
         put("learner_optimiser", learner_moments);
         put("designer_optimiser", designer_moments);
@@ -122,6 +123,8 @@ where
                 .map_err(within("learner"))?;
         let designer: DesignerOf<T, I> =
             import(self.designer.clone(), take("designer")).map_err(within("designer"))?;
+        let teacher: TeacherOf<T, I> =
+            import(self.teacher.clone(), take("teacher")).map_err(within("teacher"))?;
         let part = "learner_optimiser";
         let learner_optimiser = self
             .learner_optimiser
@@ -138,6 +141,7 @@ where
         self.restore_parts(&state_path, [state.source, state.feedback, state.meta])?;
         self.learner = learner;
         self.designer = designer;
+        self.teacher = teacher;
         self.learner_optimiser = learner_optimiser;
         self.designer_optimiser = designer_optimiser;
         self.step = state.step;

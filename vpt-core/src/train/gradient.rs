@@ -5,6 +5,28 @@ use burn::backend::Autodiff;
 use burn::module::Module;
 use burn::tensor::{Tensor, backend::Backend};
 
+/// How long a gradient may be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Clip {
+    /// As long as it is.
+    Off,
+    /// Its norm over all parameters at most this, as `torch.nn.utils.clip_grad_norm_` has it.
+    Global(f64),
+    /// The norm of each parameter's part at most this, as DINO has it.
+    PerTensor(f64),
+}
+
+impl Clip {
+    /// [`Global`](Self::Global), where 0 is [`Off`](Self::Off).
+    pub fn global(limit: f64) -> Self {
+        if limit > 0.0 {
+            Self::Global(limit)
+        } else {
+            Self::Off
+        }
+    }
+}
+
 /// The gradient of a loss in the parameters of one module that learn.
 ///
 /// It is made by a backward pass alone, never from a [`GradVector`], so no direction that feedback
@@ -37,17 +59,26 @@ impl<I: Backend> UpdateGradient<I> {
         Self(self.0.add_scaled(&other.0, 1.0))
     }
 
-    /// Clips to a global norm of `limit` as `torch.nn.utils.clip_grad_norm_` does; returns the
-    /// norm before. `limit = 0` only measures.
+    /// Clips as `clip` says; returns the global norm before.
     #[must_use]
-    pub fn clipped(self, limit: f64) -> (Self, f64) {
+    pub fn clipped(self, clip: Clip) -> (Self, f64) {
         let norm = self.0.norm();
-        let factor = limit / (norm + 1e-6);
-        if limit > 0.0 && factor < 1.0 {
-            (Self(self.0.scaled(factor)), norm)
-        } else {
-            (self, norm)
-        }
+        let clipped = match clip {
+            Clip::Off => self,
+            Clip::Global(limit) => {
+                let factor = limit / (norm + 1e-6);
+                if factor < 1.0 {
+                    Self(self.0.scaled(factor))
+                } else {
+                    self
+                }
+            }
+            Clip::PerTensor(limit) => Self(self.0.map(|part| {
+                let norm = (part.clone() * part.clone()).sum().sqrt();
+                part * (norm + 1e-6).recip().mul_scalar(limit).clamp_max(1.0)
+            })),
+        };
+        (clipped, norm)
     }
 
     /// The same numbers as a vector, to be looked at: g_pre of eq. 11.

@@ -28,6 +28,34 @@ impl CosineSchedule {
     }
 }
 
+/// How far a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// The step's number, from 0.
+    pub step: usize,
+    /// Steps in all.
+    pub steps: usize,
+}
+
+/// Half a cosine from one value to another over a run, without a warm-up: DINO's weight decay and
+/// its teacher's momentum.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CosineRamp {
+    /// The value of step 0.
+    pub from: f64,
+    /// The value that is held from the last step on.
+    pub to: f64,
+}
+
+impl CosineRamp {
+    /// to + ½ (from − to) (1 + cos(π · step / steps)).
+    pub fn at(&self, progress: Progress) -> f64 {
+        let steps = progress.steps.max(1);
+        let done = progress.step.min(steps) as f64 / steps as f64;
+        self.to + 0.5 * (self.from - self.to) * (1.0 + (std::f64::consts::PI * done).cos())
+    }
+}
+
 /// When targets are shaped and the designer learns (A.5, A.7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cadence {
@@ -80,6 +108,21 @@ mod tests {
         assert_eq!(schedule.rate(4), 2.0);
         assert!((schedule.rate(54) - 1.1).abs() < 1e-12);
         assert!((schedule.rate(104) - 0.2).abs() < 1e-12);
+    }
+
+    /// DINO's `cosine_scheduler` over four steps.
+    #[test]
+    fn ramps_are_dinos() {
+        let law = |from: f64, to: f64, expected: [f64; 4]| {
+            for (step, expected) in expected.into_iter().enumerate() {
+                let found = CosineRamp { from, to }.at(Progress { step, steps: 4 });
+                assert!((found - expected).abs() < 5e-7, "{found} {expected}");
+            }
+        };
+        law(0.996, 1.0, [0.996, 0.996586, 0.998, 0.999414]);
+        law(0.04, 0.4, [0.04, 0.092721, 0.22, 0.347279]);
+        let over = Progress { step: 9, steps: 4 };
+        assert_eq!(CosineRamp { from: 0.1, to: 0.7 }.at(over), 0.7);
     }
 
     #[test]

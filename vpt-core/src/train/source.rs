@@ -30,4 +30,13 @@ pub trait Source<T: PredictiveTask, I: Backend>: Stateful {
     /// # Errors
     /// Whatever keeps the data from being read.
     fn next_step(&mut self) -> Result<StepData<T, I>, CoreError>;
+
+    /// Micro-batches for the step's value update alone, where it has its own (A.2's meta-SSL
+    /// batch), with weights of their own whole. With none it takes the step's.
+    ///
+    /// # Errors
+    /// Whatever keeps the data from being read.
+    fn next_meta(&mut self) -> Result<Option<Vec<T::Batch<I>>>, CoreError> {
+        Ok(None)
+    }
 }

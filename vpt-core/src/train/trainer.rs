@@ -1,14 +1,19 @@
 //! Algorithm 1. State lives on the plain backend; each differentiation lifts what it needs.
 
-use super::{AdamW, Cadence, CosineSchedule, Source, UpdateGradient};
+use super::clock::{Stopwatch, ValueTimes};
+use super::{
+    AdamW, Cadence, Clip, CosineRamp, CosineSchedule, Freeze, ProbeReport, Progress, Source,
+    StepProbe, UpdateGradient,
+};
 use crate::{
     CoreError, DesignerOf, Direction, Feedback, FirstOrderLoss, GradVector, LearnerOf,
-    MetaGradient, On, ParamSubset, Point, PredictionOf, PredictiveTask, ReferenceOf, lift,
+    MetaGradient, On, ParamSubset, Point, PredictionOf, PredictiveTask, ReferenceOf, TeacherOf,
+    lift,
 };
 use burn::backend::Autodiff;
-use burn::module::AutodiffModule;
+use burn::module::{AutodiffModule, Module};
 use burn::tensor::{ElementConversion, backend::Backend};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The schedule of a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,8 +22,10 @@ pub struct TrainerConfig {
     pub cadence: Cadence,
     /// The learner's rate.
     pub schedule: CosineSchedule,
-    /// Global norm to clip the learner's gradient to; 0: not clipped.
-    pub clip: f64,
+    /// The learner's weight decay over the run; none: the optimiser's own throughout.
+    pub weight_decay: Option<CosineRamp>,
+    /// How long the learner's gradient may be.
+    pub clip: Clip,
     /// The designer's rate.
     pub designer_rate: f64,
     /// Designer updates for each value update, where the estimator allows more than one.
@@ -46,7 +53,8 @@ impl TrainerConfig {
                 warmup: steps / 10,
                 steps,
             },
-            clip: 1.0,
+            weight_decay: None,
+            clip: Clip::Global(1.0),
             designer_rate: 1e-3,
             designer_steps: 1,
             curvature: 0.0,
@@ -59,7 +67,7 @@ impl TrainerConfig {
 /// One run of Algorithm 1.
 pub struct Trainer<T, I, S, F, G>
 where
-    T: PredictiveTask,
+    T: On<Autodiff<I>>,
     I: Backend,
 {
     /// (A, τ, ℓ).
@@ -73,12 +81,18 @@ where
     /// What of θ learns. The rest is fixed: off the tape, without optimiser state, and in
     /// checkpoints as a hash alone.
     pub trainable: ParamSubset,
+    /// What of that does not learn yet.
+    pub freezes: Vec<Freeze>,
+    /// What follows θ without a gradient.
+    pub teacher: TeacherOf<T, I>,
     /// The unlabelled stream.
     pub source: S,
     /// The door for labels.
     pub feedback: F,
     /// How ∇_φ V is taken.
     pub meta: G,
+    /// What measures whether steps do what V says; it changes nothing that is trained.
+    pub probe: Option<StepProbe<T, I>>,
     /// The learner's optimiser.
     pub learner_optimiser: AdamW<I>,
     /// The designer's optimiser.
@@ -89,6 +103,8 @@ where
     pub step: usize,
     /// Unlabelled tokens processed.
     pub tokens: u64,
+    /// Whether times are taken with the device waited for, which holds up one that works ahead.
+    pub synchronised: bool,
 }
 
 /// What one value update saw.
@@ -101,7 +117,7 @@ pub struct ValueReport {
     /// ‖g_down‖ and ‖g_pre‖ over S.
     pub norms: (f64, f64),
     /// V of the objective along the steered direction before the designer's first step and after
-    /// its last but one, as estimated.
+    /// its last but one, as estimated on what φ shapes of the value update's data.
     pub climbed: (f64, f64),
     /// V over several feedback batches, the update's own first; empty where it was not measured.
     pub samples: Vec<f64>,
@@ -111,8 +127,8 @@ pub struct ValueReport {
     pub losses: Vec<(String, f64)>,
     /// V by evaluator, where there are several.
     pub parts: Vec<(String, f64)>,
-    /// Time in the value update: g_down, the probe and the designer's steps.
-    pub elapsed: Duration,
+    /// Time in the value update, by part.
+    pub times: ValueTimes,
 }
 
 /// What one learner step saw.
@@ -132,8 +148,12 @@ pub struct StepReport {
     pub measures: Vec<(&'static str, f64)>,
     /// The value update, where one was due.
     pub value: Option<ValueReport>,
+    /// What the step did to a held-out loss, where that was due.
+    pub probe: Option<ProbeReport>,
     /// Time of the whole step.
     pub elapsed: Duration,
+    /// Of that, in making the targets from the references: the designer's forward passes.
+    pub target_elapsed: Duration,
 }
 
 /// A forward pass that waits for its target.
@@ -146,11 +166,12 @@ struct Forward<T: On<Autodiff<I>>, I: Backend> {
 /// What a value update leaves for the rest of the step.
 struct Valued<T: PredictiveTask, I: Backend> {
     direction: Direction<I>,
-    /// One for each micro-batch, with values in it where the estimator has them.
+    /// One for each micro-batch, with values in it where the estimator has them; none after an
+    /// update on data of its own.
     references: Vec<ReferenceOf<T, I>>,
     climbed: (f64, f64),
     scale: f64,
-    elapsed: Duration,
+    times: ValueTimes,
 }
 
 impl<T, I, S, F, G> Trainer<T, I, S, F, G>
@@ -161,8 +182,8 @@ where
     F: Feedback<T, I>,
     G: MetaGradient<T, I>,
 {
-    /// A run at its first step: all of θ learns and the value is on all of it, AdamW with the betas 0.9 and 0.99 and no
-    /// weight decay. The fields are open for anything else.
+    /// A run at its first step: all of θ learns and the value is on all of it, the teacher is the one that the task
+    /// makes of θ, AdamW with the betas 0.9 and 0.99 and no weight decay. The fields are open for anything else.
     pub fn new(
         task: T,
         learner: LearnerOf<T, I>,
@@ -173,25 +194,29 @@ where
         Self {
             subset: ParamSubset::all(&learner),
             trainable: ParamSubset::all(&learner),
+            freezes: vec![],
+            teacher: task.teacher(&learner),
             task,
             learner,
             designer,
             source,
             feedback,
             meta,
+            probe: None,
             learner_optimiser: AdamW::new(0.9, 0.99, 1e-8, 0.0),
             designer_optimiser: AdamW::new(0.9, 0.99, 1e-8, 0.0),
             config,
             step: 0,
             tokens: 0,
+            synchronised: false,
         }
     }
 
     /// Lines 3–8 of Algorithm 1.
     ///
     /// # Errors
-    /// Data that cannot be read, or a loss, V or gradient that is not finite. θ, φ and both
-    /// optimisers are then those before the step; the streams have moved on.
+    /// Data that cannot be read, or a loss, V or gradient that is not finite. θ, φ, the teacher
+    /// and both optimisers are then those before the step; the streams have moved on.
     ///
     /// # Panics
     /// If S holds a parameter that does not learn.
@@ -201,7 +226,7 @@ where
             "Trainer: the subset of the value holds parameters that do not learn"
         );
         // Handles, no copies. θ and its optimiser move last, when nothing can fail any more.
-        let due = self.config.cadence.values(self.step);
+        let due = self.values();
         let before = due.then(|| (self.designer.clone(), self.designer_optimiser.clone()));
         let result = self.try_step();
         if let (Err(_), Some(before)) = (&result, before) {
@@ -211,47 +236,64 @@ where
     }
 
     fn try_step(&mut self) -> Result<StepReport, CoreError> {
-        let start = Instant::now();
+        let mut whole = self.stopwatch();
         let data = self.source.next_step()?;
-        let learner: LearnerOf<T, Autodiff<I>> = self.trainable.track(lift(&self.learner));
+        let learning = self.learning();
+        let learner: LearnerOf<T, Autodiff<I>> = learning.track(lift(&self.learner));
 
-        // Lines 6–7. With one micro-batch its prediction serves the value and the learner alike.
-        let due = self.config.cadence.values(self.step);
+        // Lines 6–7. With one micro-batch its prediction serves the value and the learner alike,
+        // unless the value update changes what the learner is to see.
+        let due = self.values();
         let mut held = match &data.batches[..] {
-            [batch] => Some(self.forward(&learner, batch)),
+            [batch] if !(due && self.task.shapes_views::<I>(&self.designer)) => {
+                Some(self.forward(&learner, batch, None))
+            }
             _ => None,
         };
-        let mut valued = None;
+        let mut valued: Option<Valued<T, I>> = None;
         if due {
-            let references = match &held {
-                Some(forward) => vec![forward.reference.clone()],
-                None => data.batches.iter().map(|b| self.reference(b)).collect(),
+            let meta = self.source.next_meta()?;
+            let batches = meta.as_ref().unwrap_or(&data.batches);
+            let references = match (&held, &meta) {
+                (Some(forward), None) => vec![forward.reference.clone()],
+                _ => batches.iter().map(|b| self.reference(b)).collect(),
             };
-            valued = Some(self.update_designer(&data.batches, references)?);
+            let mut update = self.update_designer(batches, references)?;
+            if meta.is_some() {
+                update.references.clear();
+            }
+            valued = Some(update);
         }
 
         // Lines 4–5 and 8, with φ after line 7.
         let shaped = self.config.cadence.shapes(self.step);
         let designer: DesignerOf<T, Autodiff<I>> = lift(&self.designer);
-        let mut loss = 0.0;
+        let (mut loss, mut target_elapsed) = (0.0, Duration::ZERO);
         let mut measures: Vec<(&'static str, f64)> = vec![];
         let mut total: Option<UpdateGradient<I>> = None;
+        let mut kept = vec![];
         for (index, batch) in data.batches.iter().enumerate() {
-            let forward = held.take().unwrap_or_else(|| self.forward(&learner, batch));
+            let known = valued.as_ref().and_then(|v| v.references.get(index));
             let Forward {
                 views,
                 prediction,
-                mut reference,
-            } = forward;
-            if let Some(valued) = &mut valued {
-                reference = valued.references[index].clone();
-            }
+                reference,
+            } = match (held.take(), known) {
+                (Some(held), Some(reference)) => Forward {
+                    reference: reference.clone(),
+                    ..held
+                },
+                (Some(held), None) => held,
+                (None, known) => self.forward(&learner, batch, known),
+            };
             let lifted: ReferenceOf<T, Autodiff<I>> = lift(&reference);
+            let mut watch = self.stopwatch();
             let target = if shaped {
                 self.task.target(&designer, &views, &lifted)
             } else {
                 self.task.unshaped_target(&views, &lifted)
             };
+            target_elapsed += watch.lap();
             for (name, figure) in self.task.measures(&target, &views, &lifted) {
                 match measures.iter_mut().find(|(known, _)| *known == name) {
                     Some((_, sum)) => *sum += figure,
@@ -262,7 +304,8 @@ where
                 .task
                 .learner_loss(prediction, &target, &views, &reference);
             loss += value.into_scalar().elem::<f64>();
-            let gradient = UpdateGradient::within(surrogate, &learner, &self.trainable);
+            let gradient = UpdateGradient::within(surrogate, &learner, &learning);
+            kept.extend(self.task.kept(reference));
             total = Some(match total {
                 Some(sum) => sum.plus(&gradient),
                 None => gradient,
@@ -270,7 +313,7 @@ where
         }
         require_finite(self.step, loss, "the pretraining loss")?;
         let mut gradient_norm = 0.0;
-        let mut value = None;
+        let (mut value, mut probe) = (None, None);
         if let Some(gradient) = total {
             value = valued
                 .map(|valued| self.value_report(valued, gradient.as_vector()))
@@ -278,9 +321,9 @@ where
             let (gradient, norm) = gradient.clipped(self.config.clip);
             require_finite(self.step, norm, "the learner's gradient")?;
             gradient_norm = norm;
-            let rate = self.config.schedule.rate(self.step);
-            let learner = self.learner.clone();
-            self.learner = self.learner_optimiser.step(rate, learner, &gradient);
+            probe = self.update(&gradient, &learning)?;
+            let (teacher, progress) = (self.teacher.clone(), self.progress());
+            self.teacher = self.task.follow(teacher, &self.learner, &kept, progress);
         }
         self.tokens += data.tokens;
         let report = StepReport {
@@ -291,14 +334,70 @@ where
             gradient_norm,
             measures,
             value,
-            elapsed: start.elapsed(),
+            probe,
+            elapsed: whole.lap(),
+            target_elapsed,
         };
         self.step += 1;
         Ok(report)
     }
 
-    /// Lines 3 and 5 up to the target.
-    fn forward(&self, learner: &LearnerOf<T, Autodiff<I>>, batch: &T::Batch<I>) -> Forward<T, I> {
+    /// The optimiser's step, measured where that is due; none is taken if it cannot be.
+    fn update(
+        &mut self,
+        gradient: &UpdateGradient<I>,
+        learning: &ParamSubset,
+    ) -> Result<Option<ProbeReport>, CoreError> {
+        let rate = self.config.schedule.rate(self.step);
+        if let Some(decay) = self.config.weight_decay {
+            let decay = decay.at(self.progress());
+            self.learner_optimiser.set_weight_decay(decay);
+        }
+        let Some(probe) = self.probe.as_mut().filter(|p| p.is_due(self.step)) else {
+            let learner = self.learner.clone();
+            self.learner = self.learner_optimiser.step(rate, learner, gradient);
+            return Ok(None);
+        };
+        let mut optimiser = self.learner_optimiser.clone();
+        let after = optimiser.step(rate, self.learner.clone(), gradient);
+        let moved = (&self.learner, &after);
+        let report = probe.measure(moved, gradient.as_vector(), learning)?;
+        (self.learner, self.learner_optimiser) = (after, optimiser);
+        Ok(Some(report))
+    }
+
+    fn progress(&self) -> Progress {
+        Progress {
+            step: self.step,
+            steps: self.config.schedule.steps,
+        }
+    }
+
+    /// What learns at this step.
+    fn learning(&self) -> ParamSubset {
+        let frozen = self.freezes.iter().filter(|f| self.step < f.until);
+        frozen.fold(self.trainable.clone(), |learning, freeze| {
+            learning.without(&freeze.subset)
+        })
+    }
+
+    /// S at this step: what is frozen does not move, whatever φ is.
+    fn valued(&self) -> ParamSubset {
+        self.subset.intersection(&self.learning())
+    }
+
+    /// Whether the value is computed at this step: where it is due, and something of S learns.
+    fn values(&self) -> bool {
+        self.config.cadence.values(self.step) && !self.valued().is_empty()
+    }
+
+    /// Lines 3 and 5 up to the target, with the reference that is `known` already, if any.
+    fn forward(
+        &self,
+        learner: &LearnerOf<T, Autodiff<I>>,
+        batch: &T::Batch<I>,
+        known: Option<&ReferenceOf<T, I>>,
+    ) -> Forward<T, I> {
         let (views, plain) = if self.config.cadence.shapes(self.step) {
             let designer: DesignerOf<T, Autodiff<I>> = lift(&self.designer);
             let views = self.task.views::<Autodiff<I>>(&designer, &lift(batch));
@@ -308,7 +407,12 @@ where
             (views, self.task.unshaped_views::<I>(batch))
         };
         let prediction = self.task.predict(learner, &views);
-        let reference = self.task.reference::<I>(prediction.valid(), &plain);
+        let reference = match known {
+            Some(reference) => reference.clone(),
+            None => self
+                .task
+                .reference::<I>(&self.teacher, prediction.valid(), &plain),
+        };
         Forward {
             views,
             prediction,
@@ -316,11 +420,16 @@ where
         }
     }
 
+    fn stopwatch(&self) -> Stopwatch<I> {
+        let devices = self.synchronised.then(|| self.learner.devices());
+        Stopwatch::start(devices.into_iter().flatten().next())
+    }
+
     /// The reference of a micro-batch without a tape.
     fn reference(&self, batch: &T::Batch<I>) -> ReferenceOf<T, I> {
         let views = self.task.views::<I>(&self.designer, batch);
         let prediction = self.task.predict(&self.learner, &views);
-        self.task.reference(prediction, &views)
+        self.task.reference(&self.teacher, prediction, &views)
     }
 
     /// Lines 6–7: V over all micro-batches of the step, and φ up along it.
@@ -329,14 +438,20 @@ where
         batches: &[T::Batch<I>],
         mut references: Vec<ReferenceOf<T, I>>,
     ) -> Result<Valued<T, I>, CoreError> {
-        let start = Instant::now();
-        let direction = self.feedback.direction(&self.learner, &self.subset)?;
-        let steer = self.curved(&direction.steer, batches);
+        let mut watch = self.stopwatch();
+        let mut times = ValueTimes::default();
+        let subset = &self.valued();
+        let direction = self.feedback.direction(&self.learner, subset)?;
+        let steer = self.curved(&direction.steer, batches, subset);
+        let batches: Vec<_> = batches
+            .iter()
+            .map(|b| self.task.shaped_part::<I>(b))
+            .collect();
+        times.direction = watch.lap();
         let Self {
             task,
             learner,
             designer,
-            subset,
             meta,
             designer_optimiser,
             config,
@@ -356,6 +471,7 @@ where
             probes.push(meta.probe(&at, &steer));
         }
         let scale = meta.scale(&probes);
+        times.probe = watch.lap();
         let (mut first, mut last) = (0.0, 0.0);
         for round in 0..meta.designer_steps(config.designer_steps) {
             let (mut value, mut descent): (f64, Option<UpdateGradient<I>>) = (0.0, None);
@@ -392,21 +508,27 @@ where
             .zip(&probes)
             .map(|(reference, probe)| meta.inform(task, reference, probe, scale))
             .collect();
+        times.designer = watch.lap();
         Ok(Valued {
             direction,
             references,
             climbed: (first, last),
             scale,
-            elapsed: start.elapsed(),
+            times,
         })
     }
 
     /// g_down − λ·sg(g_pre): the direction of Theorem 3.1's bound in place of V's.
-    fn curved(&self, steer: &GradVector<I>, batches: &[T::Batch<I>]) -> GradVector<I> {
+    fn curved(
+        &self,
+        steer: &GradVector<I>,
+        batches: &[T::Batch<I>],
+        subset: &ParamSubset,
+    ) -> GradVector<I> {
         if self.config.curvature == 0.0 {
             return steer.clone();
         }
-        let learner: LearnerOf<T, Autodiff<I>> = self.subset.track(lift(&self.learner));
+        let learner: LearnerOf<T, Autodiff<I>> = subset.track(lift(&self.learner));
         let designer: DesignerOf<T, Autodiff<I>> = lift(&self.designer);
         let mut g_pre: Option<UpdateGradient<I>> = None;
         for batch in batches {
@@ -414,12 +536,12 @@ where
                 views,
                 prediction,
                 reference,
-            } = self.forward(&learner, batch);
+            } = self.forward(&learner, batch, None);
             let target = self.task.target(&designer, &views, &lift(&reference));
             let loss = self
                 .task
                 .learner_loss(prediction, &target, &views, &reference);
-            let gradient = UpdateGradient::within(loss.surrogate, &learner, &self.subset);
+            let gradient = UpdateGradient::within(loss.surrogate, &learner, subset);
             g_pre = Some(match g_pre {
                 Some(sum) => sum.plus(&gradient),
                 None => gradient,
@@ -437,18 +559,21 @@ where
         valued: Valued<T, I>,
         g_pre: &GradVector<I>,
     ) -> Result<ValueReport, CoreError> {
-        let g_pre = g_pre.restricted(&self.subset);
+        let subset = self.valued();
+        let g_pre = g_pre.restricted(&subset);
         let g_down = &valued.direction.downstream;
         let value = crate::value::value(g_down, &g_pre);
         let every = self.config.noise_every;
+        let (mut times, mut watch) = (valued.times, self.stopwatch());
         let mut samples = vec![];
         if every > 0 && self.step.is_multiple_of(every) && self.config.noise_batches > 0 {
             samples.push(value);
             for _ in 0..self.config.noise_batches {
-                let again = self.feedback.resample(&self.learner, &self.subset)?;
+                let again = self.feedback.resample(&self.learner, &subset)?;
                 samples.push(crate::value::value(&again, &g_pre));
             }
         }
+        times.noise = watch.lap();
         let parts = valued.direction.parts.iter();
         let parts = parts.map(|(name, part)| (name.clone(), crate::value::value(part, &g_pre)));
         Ok(ValueReport {
@@ -460,7 +585,7 @@ where
             scale: valued.scale,
             parts: parts.collect(),
             losses: valued.direction.losses,
-            elapsed: valued.elapsed,
+            times,
         })
     }
 }

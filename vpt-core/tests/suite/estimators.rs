@@ -9,7 +9,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use vpt_core::{
     Cadence, CentralDifference, CoreError, DifferenceStep, GradVector, LinearTarget, MetaEstimate,
-    MetaGradient, Nested, Point, Stateful, TrainerConfig, value,
+    MetaGradient, Nested, Point, Stateful, Tangent, TrainerConfig, value,
 };
 
 /// Small enough for f64, where rounding sets in ten digits later.
@@ -87,6 +87,37 @@ fn the_estimators_agree() {
     }
 }
 
+/// The errors of V and of its gradient for the estimators in forward mode, against `Nested`.
+fn exact_errors<B: Backend>(seed: u64, curvature: f64) -> [(f64, f64); 2] {
+    let setting = Setting::<B>::new(seed, (2, 5), 0.4);
+    let g_pre = setting.g_pre(&setting.designer);
+    let direction = setting.g_down.add_scaled(&g_pre, -curvature);
+    let exact = setting.estimate(&mut Nested, &direction, Some(0.7));
+    let size = direction.norm() * g_pre.norm();
+    let tangent = setting.estimate(&mut Tangent, &direction, Some(0.7));
+    let linear = setting.estimate(&mut LinearTarget::exact(true), &direction, Some(0.7));
+    [tangent, linear].map(|estimate| {
+        (
+            (estimate.value - exact.value).abs() / size,
+            relative_error(&estimate.descent, &exact.descent),
+        )
+    })
+}
+
+#[test]
+fn tangents_are_exact() {
+    for seed in [11, 22, 33, 44] {
+        for curvature in [0.0, 0.8] {
+            for (v, gradient) in exact_errors::<F32>(seed, curvature) {
+                assert!(v < 1e-5 && gradient < 1e-5, "f32: {v:e}, {gradient:e}");
+            }
+            for (v, gradient) in exact_errors::<F64>(seed, curvature) {
+                assert!(v < 1e-12 && gradient < 1e-12, "f64: {v:e}, {gradient:e}");
+            }
+        }
+    }
+}
+
 /// Curvature makes a large movement wrong and rounding a small one; the default lies between, over
 /// learners with small weights and with weights three times as large. The table is printed by `cargo test -p vpt-core movement -- --nocapture`.
 #[test]
@@ -135,6 +166,8 @@ fn accumulation_does_not_change_the_estimate() {
         assert!(error < 1e-6, "the designer's gradient: {error:e}");
     }
     law(Nested);
+    law(Tangent);
+    law(LinearTarget::exact(true));
     law(CentralDifference::new(fine()));
     law(LinearTarget::new(fine(), false));
     law(LinearTarget::new(fine(), true));

@@ -4,7 +4,7 @@
 use super::toy::{F32, Mlp, Stream, Toy, bits, config, downstream, trainer};
 use std::path::Path;
 use vpt_core::{
-    CentralDifference, Downstream, LinearTarget, MetaGradient, Nested, ParamSubset, Trainer,
+    CentralDifference, Clip, Downstream, LinearTarget, MetaGradient, Nested, ParamSubset, Trainer,
     TrainerConfig, read_tensors,
 };
 
@@ -58,7 +58,7 @@ fn fixing_the_rest_changes_no_gradient() {
         if !fixed {
             run.trainable = ParamSubset::all(&run.learner);
         }
-        run.config.clip = 0.0;
+        run.config.clip = Clip::Off;
         run.config.cadence.burn_in = Some(0);
         let value = run.step().unwrap().value.unwrap();
         (value.value, bits(&run.learner)["second"].clone())

@@ -4,10 +4,14 @@ use super::hub_server::{Fault, HubServer, etag};
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
-use vpt_core::hub::{Hub, HubError};
+use vpt_core::hub::{Hub, HubError, ModelFiles};
 
 const REPO: &str = "some-lab/tiny";
 const WEIGHTS: &str = "model.safetensors";
+const FILES: ModelFiles<'_> = ModelFiles {
+    needed: &["config.json", "tokenizer.json"],
+    welcome: &["generation_config.json"],
+};
 
 /// Bytes that differ along the file, so that a part in the wrong place shows.
 fn bytes(length: usize, seed: usize) -> Vec<u8> {
@@ -87,7 +91,7 @@ impl Place {
 fn a_model_is_fetched_once_and_laid_out_as_python_does() {
     let place = Place::new();
     let commit = place.publish(b"{}");
-    let folder = place.hub().model_folder(REPO, None).unwrap();
+    let folder = place.hub().model_folder(REPO, None, &FILES).unwrap();
     assert_eq!(folder, place.root().join("snapshots").join(&commit));
     assert!(place.weights_of(&folder));
     let names = |folder: &Path| -> Vec<String> {
@@ -118,13 +122,19 @@ fn a_model_is_fetched_once_and_laid_out_as_python_does() {
 
     assert!(place.downloads() > 0);
     assert_eq!(
-        place.hub().model_folder(REPO, Some("main")).unwrap(),
+        place
+            .hub()
+            .model_folder(REPO, Some("main"), &FILES)
+            .unwrap(),
         folder
     );
     assert_eq!(place.downloads(), 0);
     for revision in [None, Some("main"), Some(commit.as_str())] {
         assert_eq!(
-            place.offline().model_folder(REPO, revision).unwrap(),
+            place
+                .offline()
+                .model_folder(REPO, revision, &FILES)
+                .unwrap(),
             folder
         );
     }
@@ -133,20 +143,26 @@ fn a_model_is_fetched_once_and_laid_out_as_python_does() {
         offline: false,
         ..place.offline()
     };
-    assert_eq!(unreachable.model_folder(REPO, None).unwrap(), folder);
+    assert_eq!(
+        unreachable.model_folder(REPO, None, &FILES).unwrap(),
+        folder
+    );
 }
 
 #[test]
 fn another_commit_takes_from_the_cache_what_has_not_changed() {
     let place = Place::new();
-    let first = place.hub().model_folder(REPO, None).unwrap();
+    let first = place.hub().model_folder(REPO, None, &FILES).unwrap();
     place.downloads();
     place.publish(b"{\"new\": true}");
-    let second = place.hub().model_folder(REPO, None).unwrap();
+    let second = place.hub().model_folder(REPO, None, &FILES).unwrap();
     assert_ne!(first, second);
     assert!(place.weights_of(&second));
     assert_eq!(place.downloads(), 0);
-    assert_eq!(place.offline().model_folder(REPO, None).unwrap(), second);
+    assert_eq!(
+        place.offline().model_folder(REPO, None, &FILES).unwrap(),
+        second
+    );
 }
 
 #[test]
@@ -157,24 +173,30 @@ fn an_interrupted_download_goes_on_where_it_broke_off() {
         ..Fault::default()
     });
     for _ in 0..2 {
-        let error = place.hub().model_folder(REPO, None).unwrap_err();
+        let error = place.hub().model_folder(REPO, None, &FILES).unwrap_err();
         assert!(
             matches!(&error, HubError::Interrupted { file, .. } if file == WEIGHTS),
             "{error}"
         );
     }
-    let error = place.offline().model_folder(REPO, None).unwrap_err();
+    let error = place
+        .offline()
+        .model_folder(REPO, None, &FILES)
+        .unwrap_err();
     assert!(matches!(error, HubError::NotCached { .. }), "{error}");
     place.server.set(Fault::default());
     place.server.requests();
-    let folder = place.hub().model_folder(REPO, None).unwrap();
+    let folder = place.hub().model_folder(REPO, None, &FILES).unwrap();
     assert!(place.weights_of(&folder));
     let requests = place.server.requests();
     assert!(
         requests.iter().any(|r| r.ends_with(" from 200000")),
         "{requests:?}"
     );
-    assert_eq!(place.offline().model_folder(REPO, None).unwrap(), folder);
+    assert_eq!(
+        place.offline().model_folder(REPO, None, &FILES).unwrap(),
+        folder
+    );
 }
 
 #[test]
@@ -185,16 +207,19 @@ fn what_is_in_the_way_of_a_download_is_no_obstacle() {
     // Left by something that died at the worst moment, or never was a part of this file.
     for length in [place.weights.len(), place.weights.len() + 1] {
         fs::write(blob.with_extension("part"), bytes(length, 9)).unwrap();
-        let folder = place.hub().model_folder(REPO, None).unwrap();
+        let folder = place.hub().model_folder(REPO, None, &FILES).unwrap();
         assert!(place.weights_of(&folder));
         fs::remove_dir_all(place.root().join("snapshots")).unwrap();
         fs::remove_file(&blob).unwrap();
     }
     // A cached file that was cut short is fetched again.
-    let folder = place.hub().model_folder(REPO, None).unwrap();
+    let folder = place.hub().model_folder(REPO, None, &FILES).unwrap();
     fs::write(&blob, &place.weights[..1000]).unwrap();
     assert!(!place.weights_of(&folder));
-    assert_eq!(place.hub().model_folder(REPO, None).unwrap(), folder);
+    assert_eq!(
+        place.hub().model_folder(REPO, None, &FILES).unwrap(),
+        folder
+    );
     assert!(place.weights_of(&folder));
 }
 
@@ -205,13 +230,13 @@ fn a_damaged_file_does_not_stay_in_the_cache() {
         damages: Some(WEIGHTS.to_owned()),
         ..Fault::default()
     });
-    let error = place.hub().model_folder(REPO, None).unwrap_err();
+    let error = place.hub().model_folder(REPO, None, &FILES).unwrap_err();
     assert!(
         matches!(&error, HubError::Damaged { file, .. } if file == WEIGHTS),
         "{error}"
     );
     place.server.set(Fault::default());
-    let folder = place.hub().model_folder(REPO, None).unwrap();
+    let folder = place.hub().model_folder(REPO, None, &FILES).unwrap();
     assert!(place.weights_of(&folder));
 }
 
@@ -219,7 +244,9 @@ fn a_damaged_file_does_not_stay_in_the_cache() {
 fn refusals_say_what_to_do() {
     let place = Place::new();
     let text = |hub: &Hub, repo: &str, revision: Option<&str>| -> String {
-        hub.model_folder(repo, revision).unwrap_err().to_string()
+        hub.model_folder(repo, revision, &FILES)
+            .unwrap_err()
+            .to_string()
     };
     let with_token = |token: &str| Hub {
         token: Some(token.to_owned()),
@@ -236,7 +263,11 @@ fn refusals_say_what_to_do() {
     );
     assert!(!said.contains("hf_bad"), "{said}");
     assert!(text(&place.hub(), REPO, None).contains("a token goes in HF_TOKEN"));
-    assert!(with_token("hf_good").model_folder(REPO, None).is_ok());
+    assert!(
+        with_token("hf_good")
+            .model_folder(REPO, None, &FILES)
+            .is_ok()
+    );
 
     let fault = |part: &str, status: u16| {
         let status = Some((part.to_owned(), status));
@@ -289,7 +320,7 @@ fn refusals_say_what_to_do() {
     });
     let said = place
         .hub()
-        .model_folder(REPO, None)
+        .model_folder(REPO, None, &FILES)
         .unwrap_err()
         .to_string();
     assert!(
@@ -304,7 +335,7 @@ fn refusals_say_what_to_do() {
     place.server.set(Fault::default());
     let said = place
         .hub()
-        .model_folder("a/b", None)
+        .model_folder("a/b", None, &FILES)
         .unwrap_err()
         .to_string();
     assert_eq!(
@@ -327,7 +358,7 @@ fn shards_are_those_of_the_index() {
         ("model-3.safetensors", b"of another model"),
     ];
     place.server.publish("a/b", "v1", &files);
-    let folder = place.hub().model_folder("a/b", Some("v1")).unwrap();
+    let folder = place.hub().model_folder("a/b", Some("v1"), &FILES).unwrap();
     assert_eq!(fs::read(folder.join("model-1.safetensors")).unwrap(), shard);
     assert!(folder.join("model-2.safetensors").exists());
     assert!(!folder.join("model-3.safetensors").exists());
@@ -335,14 +366,14 @@ fn shards_are_those_of_the_index() {
     place.server.publish("a/c", "main", &files[..4]);
     let said = place
         .hub()
-        .model_folder("a/c", None)
+        .model_folder("a/c", None, &FILES)
         .unwrap_err()
         .to_string();
     assert_eq!(said, "a/c@main: holds no model-2.safetensors");
     fs::remove_file(folder.join("model-2.safetensors")).unwrap();
     let said = place
         .offline()
-        .model_folder("a/b", Some("v1"))
+        .model_folder("a/b", Some("v1"), &FILES)
         .unwrap_err()
         .to_string();
     assert!(
@@ -386,7 +417,7 @@ fn the_files_of_a_data_set_are_listed_and_fetched() {
         .unwrap_err();
     assert!(matches!(error, HubError::Lacks { .. }), "{error}");
     // A model of the same name is another repository.
-    let error = place.hub().model_folder(repo, None).unwrap_err();
+    let error = place.hub().model_folder(repo, None, &FILES).unwrap_err();
     assert!(matches!(error, HubError::NotFound { .. }), "{error}");
 }
 

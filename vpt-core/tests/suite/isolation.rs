@@ -9,8 +9,8 @@ use burn::backend::Autodiff;
 use burn::module::{AutodiffModule, Module};
 use burn::tensor::{Tensor, backend::Backend};
 use vpt_core::{
-    AdamW, Cadence, Downstream, GradVector, LinearTarget, Nested, ParamSubset, PredictiveTask,
-    TrainerConfig, UpdateGradient, lift, trainable,
+    AdamW, Cadence, Downstream, GradVector, LinearTarget, Nested, NoParameters, ParamSubset,
+    PredictiveTask, TrainerConfig, UpdateGradient, lift, trainable,
 };
 
 /// Shaped targets from the start, value updates as `update_every` says.
@@ -42,7 +42,7 @@ fn learner_gradient(
     let parts = batches.iter().map(|batch| {
         let views: Examples<Autodiff<F64>> = lift(batch);
         let prediction = task.predict(&learner, &views);
-        let reference = task.reference(prediction.clone(), &views);
+        let reference = task.reference(&NoParameters, prediction.clone(), &views);
         let target = task.target(&designer, &views, &reference);
         let target = match leaky {
             true => target,

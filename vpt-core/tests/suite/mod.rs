@@ -1,6 +1,8 @@
 mod estimators;
 mod feedback;
 mod fixed;
+mod forward;
+mod freeze;
 #[cfg(feature = "hub")]
 mod hub;
 #[cfg(feature = "hub")]
@@ -8,8 +10,11 @@ mod hub;
 mod hub_server;
 mod isolation;
 mod optimiser;
+mod probe;
 mod refusal;
 mod resume;
+mod split;
+mod teacher;
 mod theory;
 mod third_modality;
 mod toy;

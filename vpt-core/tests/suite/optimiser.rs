@@ -6,7 +6,8 @@ use burn::module::{Module, Param};
 use burn::tensor::{Tensor, TensorData, backend::Backend};
 use serde::Deserialize;
 use vpt_core::{
-    AdamW, Cadence, CosineSchedule, GradVector, Nested, TrainerConfig, UpdateGradient, trainable,
+    AdamW, Cadence, Clip, CosineSchedule, GradVector, Nested, TrainerConfig, UpdateGradient,
+    trainable,
 };
 
 /// `tests/golden/adamw.json`: `torch.optim.AdamW` after `clip_grad_norm_`.
@@ -114,14 +115,26 @@ fn clipping_is_by_the_global_norm() {
     for (step, raw) in golden.grads.iter().enumerate() {
         // The golden gradient of four, split over two tensors.
         let wanted = Weights::<F64>::new(&raw[..2], &raw[2..]);
-        let (clipped, norm) = gradient(&wanted, &wanted).clipped(golden.max_norm);
+        let (clipped, norm) = gradient(&wanted, &wanted).clipped(Clip::Global(golden.max_norm));
         assert!((norm - golden.norms[step]).abs() < 1e-12);
         let found = clipped.as_vector().to_vec();
         assert!(relative_error(&found, &golden.clipped_grads[step]) < 1e-12);
 
-        let (measured, _) = gradient(&wanted, &wanted).clipped(0.0);
+        let (measured, _) = gradient(&wanted, &wanted).clipped(Clip::Off);
         assert_eq!(measured.as_vector().to_vec(), *raw);
     }
+}
+
+/// PyTorch's factor for each tensor by its own norm; one that is short enough stays to the bit.
+#[test]
+fn clipping_by_tensor_leaves_short_ones_alone() {
+    let wanted = Weights::<F64>::new(&[3.0, 4.0], &[0.3, 0.4]);
+    let (clipped, norm) = gradient(&wanted, &wanted).clipped(Clip::PerTensor(1.0));
+    assert!((norm - 25.25_f64.sqrt()).abs() < 1e-12);
+    let factor = 1.0 / (5.0 + 1e-6);
+    let expected = [3.0 * factor, 4.0 * factor, 0.3, 0.4];
+    assert!(relative_error(&clipped.as_vector().to_vec(), &expected) < 1e-12);
+    assert_eq!(clipped.as_vector().to_vec()[2..], [0.3, 0.4]);
 }
 
 /// The first AdamW step moves every entry by the rate itself, and what the trainer reports as its

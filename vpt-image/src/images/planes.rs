@@ -46,6 +46,11 @@ impl Planes {
         [self.channels, self.height, self.width]
     }
 
+    /// `[height, width]`
+    pub fn size(&self) -> [usize; 2] {
+        [self.height, self.width]
+    }
+
     /// All values, channel by channel and row by row.
     pub fn values(&self) -> &[f32] {
         &self.values

@@ -2,7 +2,12 @@
 
 use super::{Filter, ImageError, Normalise, Planes, RgbImage};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::path::Path;
+use vpt_core::{CoreError, write_atomically};
+
+/// The file's name in a model's folder.
+const FILE: &str = "preprocessor_config.json";
 
 /// What a `preprocessor_config.json` of DINOv3 asks for: rescale, then resize on floats with
 /// antialiasing, then normalise. The aspect ratio is not kept.
@@ -59,6 +64,44 @@ impl Default for ImageProcessor {
 }
 
 impl ImageProcessor {
+    /// Reads the `preprocessor_config.json` of a model's folder.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn of_folder(folder: &Path) -> Result<Self, ImageError> {
+        Self::read(&folder.join(FILE))
+    }
+
+    /// Writes `preprocessor_config.json` into a model's folder, as Transformers loads it.
+    ///
+    /// # Errors
+    /// The file, if it cannot be written.
+    pub fn save(&self, folder: &Path) -> Result<(), CoreError> {
+        write_atomically(&folder.join(FILE), self.to_json().as_bytes())
+    }
+
+    fn to_json(&self) -> String {
+        let mut json = json!({
+            "image_processor_type": "DINOv3ViTImageProcessorFast",
+            "do_rescale": self.rescale_factor != 1.0,
+            "rescale_factor": self.rescale_factor,
+            "do_resize": self.size.is_some(),
+            "size": self.size,
+            "resample": match self.filter {
+                Filter::Bilinear => 2,
+                Filter::Bicubic => 3,
+            },
+            "do_normalize": self.normalise.is_some(),
+        });
+        if let Some(Normalise { mean, std }) = self.normalise {
+            // 0.485 as it was read, not the f64 that is nearest to its f32.
+            let short = |x: f32| x.to_string().parse().unwrap_or(f64::from(x));
+            json["image_mean"] = json!(mean.map(short));
+            json["image_std"] = json!(std.map(short));
+        }
+        format!("{json:#}\n")
+    }
+
     /// Reads a `preprocessor_config.json`.
     ///
     /// # Errors
@@ -178,6 +221,19 @@ mod tests {
         let planes = off.apply(&image);
         assert_eq!(planes.shape(), [3, 2, 1]);
         assert_eq!(planes.values(), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let default = ImageProcessor::default();
+        assert_eq!(parse(&default.to_json()).unwrap(), default);
+        let other = ImageProcessor {
+            rescale_factor: 1.0,
+            size: None,
+            filter: Filter::Bicubic,
+            normalise: None,
+        };
+        assert_eq!(parse(&other.to_json()).unwrap(), other);
     }
 
     #[test]

@@ -3,5 +3,6 @@
 mod order;
 mod threads;
 
+pub(crate) use self::order::Lookup;
 pub use self::order::{Order, Visit};
 pub use self::threads::{Loader, LoaderState, Unreadable};

@@ -27,7 +27,7 @@ pub struct Visit {
 }
 
 /// Looks positions up, keeping the order of the last epoch asked about.
-pub(super) struct Lookup {
+pub(crate) struct Lookup {
     order: Order,
     epoch: Option<(u64, Vec<usize>)>,
 }
@@ -46,13 +46,13 @@ impl Order {
 impl Lookup {
     /// # Panics
     /// If the set is empty.
-    pub(super) fn new(order: Order) -> Self {
+    pub(crate) fn new(order: Order) -> Self {
         assert!(order.len > 0, "an order of no samples");
         Self { order, epoch: None }
     }
 
     /// What the `position`-th turn from the beginning is.
-    pub(super) fn visit(&mut self, position: u64) -> Visit {
+    pub(crate) fn visit(&mut self, position: u64) -> Visit {
         let len = self.order.len as u64;
         let (epoch, place) = (position / len, (position % len) as usize);
         let kept = self.epoch.take().filter(|(kept, _)| *kept == epoch);

@@ -1,5 +1,10 @@
+mod designer;
+mod dinov3;
+mod evaluate;
+mod features;
 mod images;
 mod metrics;
+mod objective;
 mod sets;
 
 use std::path::PathBuf;

@@ -12,6 +12,8 @@ pub enum Event {
     Step(StepEvent),
     /// One look at the value.
     Value(ValueEvent),
+    /// One step predicted and taken.
+    Probe(ProbeEvent),
     /// One pass over a held-out set.
     Evaluation(EvaluationEvent),
     /// An event that a report does not show.
@@ -50,6 +52,9 @@ pub struct StepEvent {
     /// Wall time of the step.
     #[serde(deserialize_with = "number")]
     pub seconds: f64,
+    /// Of that, in making targets.
+    #[serde(default)]
+    pub target_seconds: Option<f64>,
 }
 
 /// One look at the value (eq. 14).
@@ -94,9 +99,46 @@ pub struct ValueEvent {
     /// Standard deviation of V over feedback batches.
     #[serde(default)]
     pub noise: Option<f64>,
-    /// Wall time of the look.
+    /// Wall time of the value update.
     #[serde(default)]
     pub seconds: Option<f64>,
+    /// Of that, in g_down.
+    #[serde(default)]
+    pub direction_seconds: Option<f64>,
+    /// In what of the estimate is free of the designer: the values of tokens.
+    #[serde(default)]
+    pub probe_seconds: Option<f64>,
+    /// In the designer's steps.
+    #[serde(default)]
+    pub designer_seconds: Option<f64>,
+    /// Wall time of measuring the noise, beside the update.
+    #[serde(default)]
+    pub noise_seconds: Option<f64>,
+}
+
+/// One step predicted and taken (A.6): falls of the probe batch's loss, in nats a token.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProbeEvent {
+    /// Learner updates so far.
+    pub step: u64,
+    /// The probe batch's loss before the step.
+    #[serde(deserialize_with = "number")]
+    pub loss: f64,
+    /// ηV of a step along −g_pre, as long as the optimiser's.
+    #[serde(deserialize_with = "number")]
+    pub sgd_predicted: f64,
+    /// What that step brought.
+    #[serde(deserialize_with = "number")]
+    pub sgd_realised: f64,
+    /// −⟨g_down, Δθ⟩ of the optimiser's own step.
+    #[serde(deserialize_with = "number")]
+    pub update_predicted: f64,
+    /// What that step brought.
+    #[serde(deserialize_with = "number")]
+    pub update_realised: f64,
+    /// cos(−g_pre, Δθ).
+    #[serde(deserialize_with = "number")]
+    pub cosine: f64,
 }
 
 /// Which held-out set.

@@ -12,7 +12,7 @@ mod events;
 mod run_folder;
 
 pub use error::ArtefactError;
-pub use events::{EvaluationEvent, Event, Split, StepEvent, ValueEvent};
+pub use events::{EvaluationEvent, Event, ProbeEvent, Split, StepEvent, ValueEvent};
 pub use run_folder::{
     Candidate, Evaluation, Example, ExampleToken, ItemResult, Measurement, Run, RunSummary,
     run_name,

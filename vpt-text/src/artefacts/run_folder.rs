@@ -4,7 +4,7 @@
 //! JSON has no NaN: a number that diverged is `null` in the file and NaN here.
 
 use super::ArtefactError;
-use super::events::{EvaluationEvent, Event, Split, StepEvent, ValueEvent, number};
+use super::events::{EvaluationEvent, Event, ProbeEvent, Split, StepEvent, ValueEvent, number};
 use crate::data::Counts;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -141,6 +141,9 @@ pub struct RunSummary {
     /// The part of it that went into the value.
     #[serde(default)]
     pub value_seconds: Option<f64>,
+    /// The part of it that went into making targets.
+    #[serde(default)]
+    pub target_seconds: Option<f64>,
     /// Hash of the resolved config.
     #[serde(default)]
     pub config_hash: Option<String>,
@@ -220,6 +223,14 @@ impl Run {
     pub fn values(&self) -> impl Iterator<Item = &ValueEvent> {
         self.events.iter().filter_map(|event| match event {
             Event::Value(value) => Some(value),
+            _ => None,
+        })
+    }
+
+    /// The steps that were probed, in order.
+    pub fn probes(&self) -> impl Iterator<Item = &ProbeEvent> {
+        self.events.iter().filter_map(|event| match event {
+            Event::Probe(probe) => Some(probe),
             _ => None,
         })
     }

@@ -28,6 +28,7 @@ impl RunConfig {
             ("value.update_every", self.value.update_every, MOST_STEPS),
             ("value.feedback_batch", self.value.feedback_batch, LARGEST),
             ("value.probe_every", self.value.probe_every, MOST_STEPS),
+            ("probe.items", self.probe.items, LARGEST),
             ("designer.top_k", self.designer.top_k, LARGEST),
             ("designer.steps", self.designer.steps, LARGEST),
             ("designer.layers", self.designer.layers, LARGEST),
@@ -124,6 +125,11 @@ impl RunConfig {
             format!("must be at most {LARGEST}")
         })?;
         self.data.filter()?;
+        require(
+            self.probe.every == 0 || !self.data.validation.is_empty(),
+            "probe.every",
+            || "needs data.validation, whose items are the probe's batch".into(),
+        )?;
         require(
             !self.data.columns.solution.is_empty(),
             "data.columns.solution",

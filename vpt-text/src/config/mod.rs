@@ -7,7 +7,7 @@ mod check;
 pub use check::ConfigError;
 
 use crate::data::{Columns, Filter, FilterError};
-use crate::decoder::TargetModules;
+use crate::decoder::{LoadOptions, TargetModules};
 use serde::{Deserialize, Serialize};
 
 /// The annotated defaults of every key.
@@ -69,10 +69,37 @@ pub enum DesignerForm {
 pub enum EstimatorKind {
     /// The loss is linear in its target.
     Linear,
+    /// The same with exact values of tokens, by forward-mode differentiation along g_down.
+    Tangent,
     /// A central difference along g_down.
     Central,
     /// A tape over the backward pass.
     Nested,
+}
+
+/// Where the language-model head comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HeadSpec {
+    /// What the model's configuration says.
+    Config,
+    /// The embedding.
+    Tied,
+    /// A weight of its own.
+    Stored,
+}
+
+impl HeadSpec {
+    /// What is decided against the model's configuration.
+    pub(crate) fn options(self) -> LoadOptions {
+        LoadOptions {
+            tie_word_embeddings: match self {
+                Self::Config => None,
+                Self::Tied => Some(true),
+                Self::Stored => Some(false),
+            },
+        }
+    }
 }
 
 /// θ_S (§3.2), as written in a config: `all`, `head`, `last:K`, `adapters` or `trainable`. Of each
@@ -181,6 +208,7 @@ pub struct RunConfig {
     pub data: DataConfig,
     pub designer: DesignerConfig,
     pub value: ValueConfig,
+    pub probe: ProbeConfig,
     pub target: TargetConfig,
     pub train: TrainConfig,
     pub eval: EvalConfig,
@@ -196,6 +224,7 @@ pub struct RunConfig {
 pub struct ModelConfig {
     pub path: String,
     pub from_scratch: bool,
+    pub head: HeadSpec,
     pub end_of_text: String,
     pub adapter: String,
 }
@@ -297,6 +326,18 @@ pub struct ValueConfig {
     pub curvature: f64,
     pub noise_batches: usize,
     pub probe_every: usize,
+}
+
+/// `[probe]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(
+    missing_docs,
+    reason = "each key's meaning stands once, in default.toml"
+)]
+pub struct ProbeConfig {
+    pub every: usize,
+    pub items: usize,
 }
 
 /// `[target]`

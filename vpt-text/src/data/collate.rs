@@ -1,6 +1,7 @@
-//! One document a row, for feedback and evaluation.
+//! Labelled documents as batches: one a row for evaluation, as few rows as they fit into for feedback.
 
 use super::{Document, PackedBatch};
+use std::cmp::Reverse;
 
 /// Documents as rows of one batch, padded to the longest.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +28,36 @@ pub fn collate<'a>(documents: impl IntoIterator<Item = &'a Document>) -> Collate
         }
     }
     Collated { packed, first }
+}
+
+/// Puts documents into rows that several may share, longest first, each into the first with room for
+/// it. Of row lengths up to twice the longest document, the one with the fewest positions. The loss of
+/// every document is what it is in a row of its own, and padding costs a learner what documents do.
+pub fn fold<'a>(documents: impl IntoIterator<Item = &'a Document>) -> PackedBatch {
+    let mut documents: Vec<&Document> = documents.into_iter().collect();
+    documents.sort_by_key(|document| Reverse(document.positions()));
+    let longest = documents.first().map_or(0, |document| document.positions());
+    let lengths = (longest..=2 * longest).step_by((longest / 8).max(1));
+    let folded = lengths.map(|seq| (seq, rows(&documents, seq)));
+    let best = folded.min_by_key(|(seq, rows)| seq * rows.len());
+    let (seq, rows) = best.unwrap_or_default();
+    PackedBatch::from_rows(seq, rows)
+}
+
+/// First fit: each document goes into the first row of length `seq` with room for it.
+fn rows<'a>(documents: &[&'a Document], seq: usize) -> Vec<Vec<&'a Document>> {
+    let mut rows: Vec<(usize, Vec<&Document>)> = vec![];
+    for &document in documents {
+        let length = document.positions();
+        match rows.iter_mut().find(|(used, _)| used + length <= seq) {
+            Some((used, row)) => {
+                *used += length;
+                row.push(document);
+            }
+            None => rows.push((length, vec![document])),
+        }
+    }
+    rows.into_iter().map(|(_, row)| row).collect()
 }
 
 impl Collated {
@@ -75,7 +106,28 @@ mod tests {
     }
 
     #[test]
+    fn folded_documents_share_rows() {
+        let of = |length: u32| document(&[100 + length], &vec![length; length as usize]);
+        let documents = [of(3), of(8), of(5), of(4), of(2)];
+        let folded = fold(&documents);
+        // 8 + 3 and 5 + 4 + 2; rows of 8 to 10 would be three.
+        assert_eq!((folded.batch, folded.seq, folded.padded()), (2, 11, 0));
+        let mut asked = vec![];
+        for (target, is_asked) in folded.targets.iter().zip(&folded.answer_mask) {
+            asked.extend(is_asked.then_some(*target));
+        }
+        asked.sort_unstable();
+        let expected = [3, 8, 5, 4, 2].map(|n| vec![n; n as usize]).concat();
+        let mut expected: Vec<i32> = expected;
+        expected.sort_unstable();
+        assert_eq!(asked, expected);
+        // Alone, and alike, they are as they were.
+        assert_eq!(fold(&documents[1..2]), collate(&documents[1..2]).packed);
+    }
+
+    #[test]
     fn nothing_gives_nothing() {
+        assert_eq!((fold([]).batch, fold([]).seq), (0, 0));
         let collated = collate([]);
         assert_eq!((collated.packed.batch, collated.packed.seq), (0, 0));
         assert_eq!(collated.packed.padding(), 0.0);

@@ -61,7 +61,7 @@ impl FeedbackSet {
         path: &Path,
         records: Vec<Record>,
         formatter: &Formatter<'_>,
-        mut rng: ChaCha8Rng,
+        rng: ChaCha8Rng,
     ) -> Result<Self, DataError> {
         if records.is_empty() {
             return Err(DataError::NoRecords { path: path.into() });
@@ -85,18 +85,31 @@ impl FeedbackSet {
             });
         }
         let records = made.sources.iter().map(|i| records[*i].clone()).collect();
-        let mut order: Vec<usize> = (0..made.documents.len()).collect();
-        order.shuffle(&mut rng);
         Ok(Self {
             records,
-            fingerprint: fingerprint(&made.documents),
-            documents: made.documents,
             counts: made.counts,
+            ..Self::of(made.documents, rng)
+        })
+    }
+
+    /// The set of `documents` without their text.
+    pub(crate) fn of(documents: Vec<Document>, mut rng: ChaCha8Rng) -> Self {
+        let mut order: Vec<usize> = (0..documents.len()).collect();
+        order.shuffle(&mut rng);
+        Self {
+            records: vec![],
+            fingerprint: fingerprint(&documents),
+            counts: Counts {
+                records: documents.len(),
+                documents: documents.len(),
+                ..Counts::default()
+            },
+            documents,
             epoch: 0,
             order,
             next: 0,
             rng,
-        })
+        }
     }
 
     /// The items as tokens.

@@ -1,13 +1,15 @@
-//! Which records are taken: `source != "gsm8k" and level in ["1", "2"]`.
+//! Which records are taken: `source != "gsm8k" and level in ["1", "2"] or kind == "proof"`.
 
 use super::DataError;
 use std::str::FromStr;
 use thiserror::Error;
 
-/// Conditions on columns that must all hold.
+/// Conditions on columns, of which one group must hold in all its members: `and` binds closer than
+/// `or`.
 ///
 /// ```text
-/// filter    := condition ("and" condition)*
+/// filter    := group ("or" group)*
+/// group     := condition ("and" condition)*
 /// condition := column ("==" | "!=") text
 ///            | column ["not"] "in" "[" text ("," text)* "]"
 /// ```
@@ -18,7 +20,8 @@ use thiserror::Error;
 /// misspelt name must not let everything through.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Filter {
-    conditions: Vec<Condition>,
+    /// Groups of conditions.
+    any: Vec<Vec<Condition>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,21 +48,24 @@ impl Filter {
         &self,
         cell: impl Fn(&str) -> Result<Option<String>, DataError>,
     ) -> Result<bool, DataError> {
-        for condition in &self.conditions {
-            let text = cell(&condition.column)?;
-            let found = text.is_some_and(|text| condition.texts.contains(&text));
-            if found != condition.within {
-                return Ok(false);
+        // Every group is looked at, so that a misspelt column is found at the first record.
+        let mut taken = false;
+        for group in &self.any {
+            let mut all = true;
+            for condition in group {
+                let text = cell(&condition.column)?;
+                let found = text.is_some_and(|text| condition.texts.contains(&text));
+                all &= found == condition.within;
             }
+            taken |= all;
         }
-        Ok(true)
+        Ok(taken)
     }
 
     /// The columns that it looks at.
     pub fn columns(&self) -> impl Iterator<Item = &str> {
-        self.conditions
-            .iter()
-            .map(|condition| condition.column.as_str())
+        let conditions = self.any.iter().flatten();
+        conditions.map(|condition| condition.column.as_str())
     }
 }
 
@@ -68,12 +74,19 @@ impl FromStr for Filter {
 
     fn from_str(text: &str) -> Result<Self, FilterError> {
         let mut scanner = Scanner { text, rest: text };
-        let mut conditions = vec![scanner.condition()?];
+        let mut any = vec![vec![scanner.condition()?]];
         while !scanner.at_end() {
-            scanner.word("and", "`and` or the end")?;
-            conditions.push(scanner.condition()?);
+            let or = scanner.take_word("or");
+            if !or {
+                scanner.word("and", "`and`, `or` or the end")?;
+            }
+            let condition = scanner.condition()?;
+            match any.last_mut().filter(|_| !or) {
+                Some(group) => group.push(condition),
+                None => any.push(vec![condition]),
+            }
         }
-        Ok(Self { conditions })
+        Ok(Self { any })
     }
 }
 
@@ -221,6 +234,18 @@ mod tests {
             ("source not in ['a']", None, true),
             ("source != 'a' and source != 'b'", Some("b"), false),
             ("source != 'a' and source != 'b'", Some("c"), true),
+            ("source == 'a' or source == 'b'", Some("b"), true),
+            ("source == 'a' or source == 'b'", Some("c"), false),
+            (
+                "source == 'a' and source == 'b' or source == 'c'",
+                Some("c"),
+                true,
+            ),
+            (
+                "source == 'c' or source == 'a' and source == 'b'",
+                Some("a"),
+                false,
+            ),
         ] {
             assert_eq!(holds(filter, source), expected, "{filter} of {source:?}");
         }
@@ -246,7 +271,12 @@ mod tests {
             ("source in 'a'", "`[`", 10),
             ("source in ['a' 'b']", "`,` or `]`", 15),
             ("source not 'a'", "`in`", 11),
-            ("source == 'a' or source == 'b'", "`and` or the end", 14),
+            (
+                "source == 'a' xor source == 'b'",
+                "`and`, `or` or the end",
+                14,
+            ),
+            ("source == 'a' or", "a column", 16),
             ("source == 'a' and", "a column", 17),
             ("source inside ['a']", "`==`, `!=`, `in` or `not in`", 7),
         ] {

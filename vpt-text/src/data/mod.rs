@@ -27,7 +27,7 @@ mod stream;
 mod template;
 mod token_file;
 
-pub use collate::{Collated, collate};
+pub use collate::{Collated, collate, fold};
 pub use corpus::Corpus;
 pub use document::{Counts, Document, Documents, Formatter};
 pub use error::{DataError, StateError};

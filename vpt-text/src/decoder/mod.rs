@@ -6,6 +6,7 @@
 //! | `config`, `config_json` | sizes and switches, named as in `config.json`; reading and writing it |
 //! | `rope`, `rope_scaling`, `attention`, `block` | the layers beside those of [`vpt_core::layers`], each differentiable any number of times |
 //! | `model` | [`Decoder`] and [`DecoderInput`] |
+//! | `reach` | what a set of parameters can change, for the value |
 //! | `cache`, `generate` | keys and values of past tokens; batched continuation, greedy or drawn |
 //! | `weights`, `contents` | Hugging Face folders, read and written; what is in one |
 //! | `gguf` | GGUF files, read with their tokenizer |
@@ -24,6 +25,7 @@ mod generate;
 mod gguf;
 mod lora;
 mod model;
+mod reach;
 mod rope;
 mod rope_scaling;
 mod weights;
@@ -40,6 +42,7 @@ pub use generate::{
 pub use gguf::{Gguf, GgufError, GgufFault};
 pub use lora::{LoraConfig, LoraError, ModulePattern, TargetModules, is_adapter};
 pub use model::{Decoder, DecoderInput, layer_index};
+pub use reach::Reach;
 pub use rope::Rotary;
 pub use rope_scaling::RopeScaling;
 pub use vpt_core::layers::{Embedding, Linear, Lora, RmsNorm};

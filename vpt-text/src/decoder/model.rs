@@ -4,6 +4,7 @@ use super::attention::Context;
 use super::block::Block;
 use super::config::DecoderConfig;
 use super::lora::LoraConfig;
+use super::reach::Reach;
 use super::rope::Rotary;
 use burn::module::Module;
 use burn::tensor::{Int, Tensor, TensorData, backend::Backend};
@@ -33,6 +34,9 @@ pub struct Decoder<B: Backend> {
     /// Whether the head's weight may learn; its gradient is as large as the vocabulary.
     #[module(skip)]
     head_learns: bool,
+    /// What the value is on.
+    #[module(skip)]
+    pub(super) reach: Reach,
 }
 
 /// Packed token ids with what attention needs to know about them.
@@ -87,6 +91,7 @@ impl<B: Backend> Decoder<B> {
             config,
             lora: None,
             head_learns: true,
+            reach: Reach::WHOLE,
         }
     }
 
@@ -152,6 +157,14 @@ impl<B: Backend> Decoder<B> {
         self.head_learns
     }
 
+    /// Whether the head is on a tape.
+    pub(crate) fn head_tracked(&self) -> bool {
+        match &self.lm_head {
+            Some(head) => head.is_tracked(),
+            None => self.embed_tokens.weight.val().is_require_grad(),
+        }
+    }
+
     /// Where its parameters are.
     pub fn device(&self) -> B::Device {
         self.norm.weight.device()
@@ -177,10 +190,27 @@ impl<B: Backend> Decoder<B> {
     /// # Panics
     /// As [`hidden`](Self::hidden).
     pub fn hidden_dropping(&self, input: &DecoderInput<B>, seed: Option<u64>) -> Tensor<B, 3> {
+        self.hidden_keeping(input, seed).0
+    }
+
+    /// [`hidden_dropping`](Self::hidden_dropping), and the states that enter the lowest block that
+    /// the value is on.
+    ///
+    /// # Shapes
+    /// `[batch, seq] → [batch, seq, hidden]`, both
+    pub(crate) fn hidden_keeping(
+        &self,
+        input: &DecoderInput<B>,
+        seed: Option<u64>,
+    ) -> (Tensor<B, 3>, Option<Tensor<B, 3>>) {
         let x = self.embed(input);
-        let mut context = self.context(input, &x);
-        context.dropout = seed;
-        self.norm.forward(run(&self.layers, x, &context))
+        let context = self.context(input, &x, seed);
+        let Some(from) = self.reach.from else {
+            return (self.norm.forward(run(&self.layers, x, &context)), None);
+        };
+        let entering = run(&self.layers[..from], x, &context);
+        let top = run(&self.layers[from..], entering.clone(), &context);
+        (self.norm.forward(top), Some(entering))
     }
 
     /// The hidden states entering block `upto`: the embedding and the blocks below it. They can
@@ -196,12 +226,13 @@ impl<B: Backend> Decoder<B> {
         if upto == 0 {
             return x;
         }
-        let context = self.context(input, &x);
+        let context = self.context(input, &x, None);
         run(&self.layers[..upto], x, &context)
     }
 
     /// Final hidden states from the states entering block `from`; the rest of
-    /// [`hidden`](Self::hidden) after [`embed_and_below`](Self::embed_and_below).
+    /// [`hidden_dropping`](Self::hidden_dropping) after
+    /// [`embed_and_below`](Self::embed_and_below).
     ///
     /// # Shapes
     /// `[batch, seq, hidden] → [batch, seq, hidden]`
@@ -213,8 +244,12 @@ impl<B: Backend> Decoder<B> {
         hidden: Tensor<B, 3>,
         input: &DecoderInput<B>,
         from: usize,
+        seed: Option<u64>,
     ) -> Tensor<B, 3> {
-        let context = self.context(input, &hidden);
+        if from == self.layers.len() {
+            return self.norm.forward(hidden);
+        }
+        let context = self.context(input, &hidden, seed);
         self.norm
             .forward(run(&self.layers[from..], hidden, &context))
     }
@@ -242,8 +277,10 @@ impl<B: Backend> Decoder<B> {
         self.embed_tokens.forward(input.tokens.clone())
     }
 
-    fn context(&self, input: &DecoderInput<B>, x: &Tensor<B, 3>) -> Context<B> {
-        context(&self.rotary, input, x)
+    fn context(&self, input: &DecoderInput<B>, x: &Tensor<B, 3>, seed: Option<u64>) -> Context<B> {
+        let mut context = context(&self.rotary, input, x);
+        context.dropout = seed;
+        context
     }
 }
 

@@ -1,8 +1,8 @@
 //! Every method against next-token prediction on the same held-out items.
 
-use super::ExperimentError;
 use super::measures::{Beside, GainParts, Measured, digit_cell, first_cell, loss_cell, pass_cell};
 use super::statistics::{Cell, RESAMPLES};
+use super::{ExperimentError, Probed};
 use crate::artefacts::{ItemResult, Run, run_name};
 use serde::Serialize;
 use std::path::Path;
@@ -49,10 +49,14 @@ pub struct MethodSummary {
     pub pass_at_1: Option<Measured>,
     /// Where the change in test NLL lies, in nats an item.
     pub parts: Option<GainParts>,
+    /// How well V predicted what steps did, where that was measured.
+    pub probe: Option<Probed>,
     /// Wall time of a learner update, everything included.
     pub seconds_per_step: f64,
     /// Share of the wall time that went into the value.
     pub value_share: Option<f64>,
+    /// Share of the wall time that went into making targets.
+    pub target_share: Option<f64>,
 }
 
 /// Reads the runs that there are among `methods` × `seeds` under `out`, writes `out/summary.json` and
@@ -186,10 +190,11 @@ fn method_summary(name: &str, runs: &[&Run], baseline: &[&Run]) -> MethodSummary
     let beside = Beside::new(name, runs, baseline);
     let steps: u64 = runs.iter().map(|run| run.summary.steps).sum();
     let wall: f64 = runs.iter().map(|run| run.summary.wall_seconds).sum();
-    let in_value: f64 = runs
-        .iter()
-        .filter_map(|run| run.summary.value_seconds)
-        .sum();
+    // Nothing, where nothing was spent.
+    let share = |seconds: fn(&Run) -> Option<f64>| {
+        let spent: f64 = runs.iter().filter_map(|run| seconds(run)).sum();
+        (spent > 0.0).then(|| spent / wall)
+    };
     MethodSummary {
         method: name.into(),
         seeds: runs.iter().map(|run| run.summary.seed).collect(),
@@ -202,8 +207,10 @@ fn method_summary(name: &str, runs: &[&Run], baseline: &[&Run]) -> MethodSummary
             .if_measured(|run| run.evaluation.off_target.iter().map(loss_cell).collect()),
         pass_at_1: beside.if_measured(|run| test(run, pass_cell)),
         parts: beside.gain_parts(),
+        probe: Probed::of(runs),
         seconds_per_step: wall / steps as f64,
-        value_share: (in_value > 0.0).then(|| in_value / wall),
+        value_share: share(|run| run.summary.value_seconds),
+        target_share: share(|run| run.summary.target_seconds),
     }
 }
 

@@ -65,6 +65,15 @@ fn metrics(seed: u64, steered: bool, shaped: bool) -> String {
                 "epsilon": 0.01, "cosine": v * 4.0, "noise": null, "seconds": 0.3}),
             );
         }
+        if steered && step % 6 == 0 {
+            let (predicted, noise) = (0.01 * t, 0.004 * (wobble - 0.04));
+            lines.push(
+                json!({"event": "probe", "step": step, "loss": 0.3 - 0.03 * t,
+                "sgd_predicted": predicted, "sgd_realised": predicted + noise,
+                "update_predicted": predicted, "update_realised": 0.5 * predicted + 9.0 * noise,
+                "cosine": 0.3}),
+            );
+        }
         if step % 15 == 0 || step == 1 {
             for (split, level) in [("validation", 0.24), ("off_target", 1.1)] {
                 let gain = if steered && split == "validation" {

@@ -206,7 +206,7 @@ fn figure(curve: &Curve, runs: &[Run]) -> Result<Option<Markup>, ReportError> {
 }
 
 /// Methods in order of appearance.
-fn methods(runs: &[Run]) -> Vec<&str> {
+pub(super) fn methods(runs: &[Run]) -> Vec<&str> {
     let mut names: Vec<&str> = Vec::new();
     for run in runs {
         if !names.contains(&run.summary.method.as_str()) {
@@ -216,7 +216,7 @@ fn methods(runs: &[Run]) -> Vec<&str> {
     names
 }
 
-fn legend(names: &[&str]) -> Markup {
+pub(super) fn legend(names: &[&str]) -> Markup {
     html! {
         span class="legend" {
             @for name in names {

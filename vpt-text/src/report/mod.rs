@@ -9,6 +9,7 @@ mod example;
 mod number;
 mod page;
 mod plot;
+mod probe;
 mod reading;
 mod reproduce;
 mod results;
@@ -75,6 +76,7 @@ mod tests {
             "Off-target loss",
             "Share of the oracle",
             "Pass@1",
+            "Predicted and realised",
             "One held-out example",
             "<details",
             "vpt train --config",
@@ -118,6 +120,7 @@ mod tests {
         synthetic::write_run(out.path(), "ntp", 0);
         let html = report(out.path());
         assert!(!html.contains("One held-out example"));
+        assert!(!html.contains("Predicted and realised"));
         assert!(html.contains("nothing to compare"));
     }
 }

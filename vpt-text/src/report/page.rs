@@ -1,6 +1,6 @@
 //! The page: its sections in order, and its style.
 
-use super::{ReportError, curves, example, reading, reproduce, results, setting};
+use super::{ReportError, curves, example, probe, reading, reproduce, results, setting};
 use crate::artefacts::Run;
 use crate::experiment::Summary;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -9,6 +9,7 @@ const STYLE: &str = include_str!("style.css");
 
 pub(super) fn page(summary: &Summary, runs: &[Run]) -> Result<Markup, ReportError> {
     let curves = curves::curves(runs)?;
+    let probe = probe::probe(summary, runs)?;
     Ok(html! {
         (DOCTYPE)
         html lang="en" {
@@ -26,6 +27,7 @@ pub(super) fn page(summary: &Summary, runs: &[Run]) -> Result<Markup, ReportErro
                     (results::results(summary))
                     (reading::reading(summary))
                     (curves)
+                    @if let Some(probe) = &probe { (probe) }
                     (example::example(runs))
                     (reproduce::reproduce(runs))
                 }

@@ -22,6 +22,8 @@ pub(super) enum Stroke {
     Bold,
     /// A reference.
     Dashed,
+    /// Points that no line joins.
+    Dots,
 }
 
 /// What a plot shows.
@@ -94,7 +96,10 @@ impl Plot<'_> {
             .axis_style(TEXT)
             .x_labels(6)
             .y_labels(6)
-            .x_label_formatter(&|x| short(*x))
+            .x_label_formatter(&|v| match x.1 - x.0 {
+                span if span < 5.0 => format!("{v:.0$}", decimals(span)).replace('-', "−"),
+                _ => short(*v),
+            })
             .y_label_formatter(&|y| format!("{y:.places$}").replace('-', "−"))
             .label_style(text(17))
             .axis_desc_style(text(17))
@@ -107,16 +112,23 @@ impl Plot<'_> {
                 Stroke::Thin => RGBColor(r, g, b).mix(0.35).stroke_width(1),
                 Stroke::Bold => RGBColor(r, g, b).stroke_width(3),
                 Stroke::Dashed => RGBColor(r, g, b).stroke_width(2),
+                Stroke::Dots => RGBColor(r, g, b).mix(0.6).filled(),
             };
             for run in line
                 .points
                 .split(|(x, y)| !(x.is_finite() && y.is_finite()))
             {
                 let points = run.iter().copied();
-                if line.style == Stroke::Dashed {
-                    chart.draw_series(DashedLineSeries::new(points, 6, 5, style))?;
-                } else {
-                    chart.draw_series(LineSeries::new(points, style))?;
+                match line.style {
+                    Stroke::Dashed => {
+                        chart.draw_series(DashedLineSeries::new(points, 6, 5, style))?;
+                    }
+                    Stroke::Dots => {
+                        chart.draw_series(points.map(|point| Circle::new(point, 3, style)))?;
+                    }
+                    Stroke::Thin | Stroke::Bold => {
+                        chart.draw_series(LineSeries::new(points, style))?;
+                    }
                 }
             }
         }

@@ -62,6 +62,9 @@ fn row(method: &MethodSummary) -> Markup {
                 @if let Some(share) = method.value_share {
                     small { "value: " (figure(100.0 * share, 0)) " %" }
                 }
+                @if let Some(share) = method.target_share {
+                    small { "targets: " (figure(100.0 * share, 1)) " %" }
+                }
             }
         }
     }

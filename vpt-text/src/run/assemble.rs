@@ -4,11 +4,11 @@ use super::RunError;
 use super::corpus;
 use super::dropout::Seeded;
 use super::evaluate::HeldOut;
-use super::evaluator::AnswerLoss;
+use super::evaluator::{AnswerLoss, ProbeBatch};
 use super::fingerprint::Fingerprint;
 use super::learns::{Learning, adapted};
 use super::origin::Origin;
-use super::places::{adapter_folder, locate, locate_model, model_folder};
+use super::places::{adapter_folder, locate, locate_model};
 use super::source::PackedSource;
 use crate::artefacts::Split;
 use crate::config::{DesignerForm, Method, RunConfig};
@@ -16,7 +16,7 @@ use crate::data::{
     Columns, Corpus, Counts, DataError, FeedbackSet, Formatter, Prefetch, StreamOptions, Template,
     TextStream, read_records,
 };
-use crate::decoder::Decoder;
+use crate::decoder::{Decoder, LoadNotes};
 use crate::eval::answer::gold_answer;
 use crate::task::{
     DesignerSize, SoftTargetDesigner, SoftTargets, TargetRule, TextEstimator, TextTask, text_task,
@@ -27,17 +27,23 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use vpt_core::hub::kept_model;
 use vpt_core::{
-    AdamW, Cadence, CosineSchedule, DifferenceStep, Downstream, Feedback, NoParameters,
-    RandomDirection, Trainer, TrainerConfig,
+    AdamW, Cadence, Clip, CosineSchedule, DifferenceStep, Downstream, Feedback, NoParameters,
+    RandomDirection, Source, StepProbe, Trainer, TrainerConfig,
 };
 
 /// Feedback of any kind.
 pub(super) type AnyFeedback<I> = Box<dyn Feedback<TextTask, I>>;
 
 /// The trainer of a text run.
-pub(super) type TextTrainer<I> =
-    Trainer<TextTask, I, Seeded<PackedSource<I>>, AnyFeedback<I>, TextEstimator>;
+pub(super) type TextTrainer<I> = TrainerOver<I, PackedSource<I>>;
+
+/// The same over any source.
+pub(super) type TrainerOver<I, S> = Trainer<TextTask, I, Seeded<S>, AnyFeedback<I>, TextEstimator>;
+
+/// A learner, and what of it learns.
+pub(super) type Learned<I> = (Decoder<I>, Learning);
 
 /// A run, ready to step.
 pub(super) struct Assembled<I: Backend> {
@@ -45,6 +51,7 @@ pub(super) struct Assembled<I: Backend> {
     pub(super) held_out: Vec<HeldOut>,
     pub(super) tokenizer: Tokenizer,
     pub(super) origin: Origin,
+    pub(super) notes: LoadNotes,
     pub(super) fingerprint: Fingerprint,
     pub(super) counts: Counts,
     pub(super) feedback_items: Option<u64>,
@@ -52,7 +59,7 @@ pub(super) struct Assembled<I: Backend> {
 
 /// Streams of random numbers, one for each purpose, so that no purpose disturbs another.
 #[derive(Clone, Copy)]
-enum Purpose {
+pub(super) enum Purpose {
     Stream = 1,
     Feedback = 2,
     Designer = 3,
@@ -62,7 +69,7 @@ enum Purpose {
     Dropout = 7,
 }
 
-fn generator(seed: u64, purpose: Purpose) -> ChaCha8Rng {
+pub(super) fn generator(seed: u64, purpose: Purpose) -> ChaCha8Rng {
     let mut generator = ChaCha8Rng::seed_from_u64(seed);
     generator.set_stream(purpose as u64);
     generator
@@ -78,7 +85,7 @@ pub(super) fn assemble<I: Backend>(
     config.check()?;
     let origin = Origin::at(&locate_model(&config.model.path)?)?;
     let tokenizer = origin.tokenizer(&config.model.end_of_text)?;
-    let learner = learner::<I>(config, &origin, init_from, device)?;
+    let (learner, notes) = learner::<I>(config, &origin, init_from, device)?;
     let learner = adapted(
         learner,
         config,
@@ -126,7 +133,7 @@ pub(super) fn assemble<I: Backend>(
     let feedback = feedback.map(|set| direction::<I>(set, config, device));
     let held_out = reader.held_out(config, &mut files)?;
     if !config.model.from_scratch {
-        files.extend(origin.weight_file());
+        files.extend(origin.weight_files()?);
     }
     if let Some(folder) = adapter_folder(&config.model.adapter)? {
         for name in ["adapter_config.json", "adapter_model.safetensors"] {
@@ -136,12 +143,14 @@ pub(super) fn assemble<I: Backend>(
     // Its tokens, not its files: what was moved or packed again is the same stream.
     let fingerprint = Fingerprint::new(config, &files)?.with("data.corpus", corpus.fingerprint());
 
-    let trainer = trainer(config, (learner, learning), source, feedback, device);
+    let mut trainer = trainer(config, (learner, learning), source, feedback, device);
+    trainer.probe = probe(config, &held_out, device);
     Ok(Assembled {
         trainer,
         held_out,
         tokenizer,
         origin,
+        notes,
         fingerprint,
         counts: corpus.counts(),
         feedback_items,
@@ -153,13 +162,16 @@ fn learner<I: Backend>(
     origin: &Origin,
     init_from: Option<&Path>,
     device: &I::Device,
-) -> Result<Decoder<I>, RunError> {
-    let (learner, _) = match init_from {
-        Some(path) => Origin::at(&model_folder(path))?.learner(device)?,
-        None if config.model.from_scratch => return fresh(config, origin, device),
-        None => origin.learner(device)?,
-    };
-    Ok(learner)
+) -> Result<(Decoder<I>, LoadNotes), RunError> {
+    let options = config.model.head.options();
+    match init_from {
+        Some(path) => Origin::at(&kept_model(path))?.learner(&options, device),
+        None if config.model.from_scratch => {
+            let learner = fresh(config, origin, device)?;
+            Ok((learner, LoadNotes::default()))
+        }
+        None => origin.learner(&options, device),
+    }
 }
 
 fn fresh<I: Backend>(
@@ -168,7 +180,11 @@ fn fresh<I: Backend>(
     device: &I::Device,
 ) -> Result<Decoder<I>, RunError> {
     let mut rng = generator(config.seed, Purpose::Learner);
-    Decoder::init(&origin.config()?, &mut rng, device).map_err(|source| RunError::ModelConfig {
+    let mut architecture = origin.config()?;
+    if let Some(tied) = config.model.head.options().tie_word_embeddings {
+        architecture.tie_word_embeddings = tied;
+    }
+    Decoder::init(&architecture, &mut rng, device).map_err(|source| RunError::ModelConfig {
         path: origin.path().into(),
         source,
     })
@@ -304,7 +320,7 @@ impl Reader<'_> {
 
 /// What the designer is steered by: g_down on the labelled set, or a random direction of its
 /// length.
-fn direction<I: Backend>(
+pub(super) fn direction<I: Backend>(
     set: FeedbackSet,
     config: &RunConfig,
     device: &I::Device,
@@ -321,6 +337,23 @@ fn direction<I: Backend>(
         }
         _ => Box::new(truth),
     }
+}
+
+/// The probe of A.6 on the first validation items.
+fn probe<I: Backend>(
+    config: &RunConfig,
+    held_out: &[HeldOut],
+    device: &I::Device,
+) -> Option<StepProbe<TextTask, I>> {
+    let every = config.probe.every;
+    let mut sets = held_out.iter();
+    let set = sets.find(|set| every > 0 && set.split == Split::Validation)?;
+    let items = config.probe.items.min(set.documents.len());
+    let batch = ProbeBatch {
+        documents: set.documents[..items].to_vec(),
+        device: device.clone(),
+    };
+    Some(StepProbe::new(every, batch))
 }
 
 fn rule(config: &RunConfig) -> SoftTargets {
@@ -376,13 +409,14 @@ fn difference<I: Backend>(learner: &Decoder<I>) -> DifferenceStep {
     }
 }
 
-fn trainer<I: Backend>(
+/// The trainer of `config` over `source`.
+pub(super) fn trainer<I: Backend, S: Source<TextTask, I>>(
     config: &RunConfig,
-    (learner, learning): (Decoder<I>, Learning),
-    source: PackedSource<I>,
+    (learner, learning): Learned<I>,
+    source: S,
     feedback: Option<AnyFeedback<I>>,
     device: &I::Device,
-) -> TextTrainer<I> {
+) -> TrainerOver<I, S> {
     let learned = matches!(config.method, Method::Value | Method::Random);
     let designer = learned.then(|| {
         SoftTargetDesigner::init(
@@ -408,7 +442,8 @@ fn trainer<I: Backend>(
             warmup: train.warmup,
             steps: train.steps,
         },
-        clip: train.clip,
+        weight_decay: None,
+        clip: Clip::global(train.clip),
         designer_rate: designing.lr,
         designer_steps: if learned { designing.steps } else { 0 },
         curvature: config.value.curvature,

@@ -35,13 +35,8 @@ pub enum RunError {
         source: Box<vpt_core::hub::HubError>,
     },
     /// A path that is none, and on the Hub nothing of that name could be had.
-    #[error("{path}: no such file or folder here, and as a name on the Hub: {source}")]
-    Hub {
-        /// What the config says.
-        path: String,
-        /// Why not.
-        source: Box<vpt_core::hub::HubError>,
-    },
+    #[error(transparent)]
+    Hub(#[from] vpt_core::hub::FindError),
     /// A GGUF file.
     #[error(transparent)]
     Gguf(#[from] crate::decoder::GgufError),

@@ -28,7 +28,7 @@ pub(super) fn example<I: Backend>(
     let packed = collate([document]).packed;
     let batch = TextBatch::<I>::new(&packed, packed.answer_tokens().max(1) as f64, device);
     let prediction = Text::predict(&trainer.learner, &batch);
-    let reference = trainer.task.reference(prediction, &batch);
+    let reference = trainer.task.reference(&trainer.teacher, prediction, &batch);
     let direction = trainer
         .feedback
         .direction(&trainer.learner, &trainer.subset)?;

@@ -3,7 +3,7 @@
 use super::RunError;
 use super::places::adapter_folder;
 use crate::config::{RunConfig, SubsetSpec, TrainableSpec};
-use crate::decoder::{Decoder, LoraConfig, LoraError, is_adapter, layer_index};
+use crate::decoder::{Decoder, LoraConfig, LoraError, Reach, is_adapter, layer_index};
 use burn::tensor::backend::Backend;
 use rand::Rng;
 use vpt_core::ParamSubset;
@@ -47,13 +47,15 @@ pub(super) fn loaded<I: Backend>(
 pub(super) const SUBSET: &str = "value.subset";
 
 /// What learns, and S within it.
+#[derive(Clone)]
 pub(super) struct Learning {
     pub(super) trainable: ParamSubset,
     pub(super) subset: ParamSubset,
 }
 
 impl Learning {
-    /// As `config` says, with the learner told whether its head is among it.
+    /// As `config` says, with the learner told whether its head is among it, and how far down the
+    /// value reaches.
     pub(super) fn of<I: Backend>(
         config: &RunConfig,
         learner: Decoder<I>,
@@ -77,6 +79,8 @@ impl Learning {
             true => learner.with_fixed_head(),
             false => learner,
         };
+        let reach = Reach::of(&learner, &subset);
+        let learner = learner.with_reach(reach);
         Ok((Self { trainable, subset }, learner))
     }
 }

@@ -12,17 +12,21 @@ pub(super) struct Metrics {
     file: File,
 }
 
-/// Seconds spent so far, in learner steps and, of those, in value updates.
+/// Seconds spent so far, in learner steps and, of those, in value updates and in making targets.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Times {
     pub(super) all: f64,
     pub(super) value: f64,
+    pub(super) target: f64,
 }
 
 impl Times {
     fn count(&mut self, event: &Event) {
         match event {
-            Event::Step(step) => self.all += step.seconds,
+            Event::Step(step) => {
+                self.all += step.seconds;
+                self.target += step.target_seconds.unwrap_or(0.0);
+            }
             Event::Value(value) => self.value += value.seconds.unwrap_or(0.0),
             _ => {}
         }
@@ -73,6 +77,7 @@ fn kept_lines(path: &Path, step: usize, last: usize) -> Result<(String, Times), 
         let at = match &event {
             Event::Step(event) => event.step,
             Event::Value(event) => event.step,
+            Event::Probe(event) => event.step,
             Event::Evaluation(event) if event.step == last as u64 => break,
             Event::Evaluation(event) => event.step,
             Event::Other => break,

@@ -5,6 +5,7 @@
 //! `evaluation.json`, `summary.json` and, where a designer learned, `example.json`.
 
 mod assemble;
+pub mod bench;
 mod corpus;
 mod dropout;
 mod error;

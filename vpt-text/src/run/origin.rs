@@ -1,10 +1,13 @@
 //! What a path to a model means, and opening it.
 
 use super::RunError;
-use crate::decoder::{Contents, Decoder, DecoderConfig, Gguf, LoadNotes, LoadOptions};
+use crate::decoder::{
+    CheckpointError, Contents, Decoder, DecoderConfig, Gguf, LoadNotes, LoadOptions,
+};
 use crate::tokenizer::Tokenizer;
 use burn::tensor::backend::Backend;
 use std::path::{Path, PathBuf};
+use vpt_core::weights::{Index, Layout};
 
 const CONFIG: &str = "config.json";
 const TOKENIZER: &str = "tokenizer.json";
@@ -106,12 +109,12 @@ impl Origin {
     /// A model that is not there or cannot be used.
     pub fn learner<B: Backend>(
         &self,
+        options: &LoadOptions,
         device: &B::Device,
     ) -> Result<(Decoder<B>, LoadNotes), RunError> {
-        let options = LoadOptions::default();
         Ok(match self {
-            Self::Folder(folder) => Decoder::load(folder, &options, device)?,
-            Self::Gguf(file) => Gguf::open(file)?.decoder(&options, device)?,
+            Self::Folder(folder) => Decoder::load(folder, options, device)?,
+            Self::Gguf(file) => Gguf::open(file)?.decoder(options, device)?,
         })
     }
 
@@ -142,15 +145,25 @@ impl Origin {
         }
     }
 
-    /// The file with the weights, where it is one and not the tokenizer's.
-    pub(super) fn weight_file(&self) -> Option<(&'static str, PathBuf)> {
-        match self {
-            Self::Folder(folder) => {
-                let name = "model.safetensors";
-                Some((name, folder.join(name))).filter(|(_, file)| file.is_file())
-            }
-            Self::Gguf(_) => None,
+    /// The files with the weights, where they are not the tokenizer's: one, or an index and its
+    /// shards, which share its name.
+    ///
+    /// # Errors
+    /// An index that cannot be read.
+    pub(super) fn weight_files(&self) -> Result<Vec<(&'static str, PathBuf)>, RunError> {
+        let Self::Folder(folder) = self else {
+            return Ok(vec![]);
+        };
+        let Some(layout) = Layout::choose(|name| folder.join(name).is_file()) else {
+            return Ok(vec![]);
+        };
+        let name = layout.first();
+        let mut files = vec![(name, folder.join(name))];
+        if layout.is_index() {
+            let index = Index::read(&folder.join(name)).map_err(CheckpointError::from)?;
+            files.extend(index.files().map(|shard| (name, folder.join(shard))));
         }
+        Ok(files)
     }
 
     /// What stands beside the weights in a Hugging Face folder: file names with their contents.

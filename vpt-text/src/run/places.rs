@@ -3,7 +3,22 @@
 
 use super::RunError;
 use std::path::{Path, PathBuf};
-use vpt_core::hub::{Hub, RepoName};
+use vpt_core::hub::{ModelFiles, find_model, kept_model};
+
+/// What a language model has beside its weights.
+const FILES: ModelFiles<'_> = ModelFiles {
+    needed: &["config.json", "tokenizer.json"],
+    welcome: &[
+        "generation_config.json",
+        "tokenizer_config.json",
+        "special_tokens_map.json",
+        "added_tokens.json",
+        "vocab.json",
+        "merges.txt",
+        "tokenizer.model",
+        "chat_template.jinja",
+    ],
+};
 
 const BUILTIN: &str = "builtin:";
 const OVERRIDE: &str = "VPT_DATA";
@@ -37,29 +52,9 @@ pub fn locate(path: &str) -> Result<PathBuf, RunError> {
 pub(super) fn locate_model(path: &str) -> Result<PathBuf, RunError> {
     let local = locate(path)?;
     if local.exists() || path.starts_with(BUILTIN) {
-        return Ok(model_folder(&local));
+        return Ok(kept_model(&local));
     }
-    let Some(name) = RepoName::parse(path) else {
-        let message = "no such file or folder, and not a name on the Hub (owner/name)";
-        return Err(RunError::folder(path, message));
-    };
-    let refused = |source| RunError::Hub {
-        path: path.to_owned(),
-        source: Box::new(source),
-    };
-    let hub = Hub::from_env().map_err(refused)?;
-    hub.model_folder(&name.repo, name.revision.as_deref())
-        .map_err(refused)
-}
-
-/// See [`locate_model`].
-pub(super) fn model_folder(folder: &Path) -> PathBuf {
-    let kept = folder.join("model");
-    if kept.is_dir() {
-        kept
-    } else {
-        folder.to_owned()
-    }
+    Ok(find_model(path, &FILES)?)
 }
 
 /// The folder of adapters that a path from a config means, a run folder's `adapter/` where it has

@@ -2,7 +2,7 @@
 
 use super::RunEvent;
 use super::metrics::{Metrics, Times};
-use crate::artefacts::{Event, StepEvent, ValueEvent};
+use crate::artefacts::{Event, ProbeEvent, StepEvent, ValueEvent};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use vpt_core::{CoreError, Observer, StepReport, ValueReport};
@@ -21,7 +21,9 @@ impl Observer for Recorder<'_> {
         let figure = |name: &str| measures.get(name).copied();
         let (step, tokens) = (report.step + 1, report.tokens);
         let seconds = report.elapsed.as_secs_f64();
+        let target_seconds = report.target_elapsed.as_secs_f64();
         self.times.all += seconds;
+        self.times.target += target_seconds;
         let loss = figure("label_loss").unwrap_or(report.loss);
         self.write(&Event::Step(StepEvent {
             step: step as u64,
@@ -34,12 +36,24 @@ impl Observer for Recorder<'_> {
             entropy: figure("entropy"),
             kl: figure("kl"),
             seconds,
+            target_seconds: Some(target_seconds),
         }))?;
+        if let Some(probe) = report.probe {
+            self.write(&Event::Probe(ProbeEvent {
+                step: step as u64,
+                loss: probe.loss,
+                sgd_predicted: probe.sgd.predicted,
+                sgd_realised: probe.sgd.realised,
+                update_predicted: probe.update.predicted,
+                update_realised: probe.update.realised,
+                cosine: probe.cosine,
+            }))?;
+        }
         let flow = (self.tell)(&RunEvent::Step { step, loss, tokens });
         let Some(value) = &report.value else {
             return Ok(flow);
         };
-        let seconds = value.elapsed.as_secs_f64();
+        let (times, seconds) = (value.times, value.times.update().as_secs_f64());
         self.times.value += seconds;
         let along = Along::new(&measures, self.alpha_max);
         let oracle_share = along.as_ref().and_then(Along::share);
@@ -58,6 +72,10 @@ impl Observer for Recorder<'_> {
             feedback_loss: value.losses.first().map(|(_, loss)| *loss),
             noise: noise(value),
             seconds: Some(seconds),
+            direction_seconds: Some(times.direction.as_secs_f64()),
+            probe_seconds: Some(times.probe.as_secs_f64()),
+            designer_seconds: Some(times.designer.as_secs_f64()),
+            noise_seconds: (!value.samples.is_empty()).then_some(times.noise.as_secs_f64()),
         }))?;
         let told = (self.tell)(&RunEvent::Value {
             step,

@@ -21,7 +21,8 @@ pub(super) fn open_learner<B: Backend>(
     config: &RunConfig,
     device: &B::Device,
 ) -> Result<Decoder<B>, RunError> {
-    let (learner, _) = Origin::at(&locate_model(&config.model.path)?)?.learner(device)?;
+    let origin = Origin::at(&locate_model(&config.model.path)?)?;
+    let (learner, _) = origin.learner(&config.model.head.options(), device)?;
     loaded(learner, config)
 }
 
@@ -46,7 +47,7 @@ impl<B: Backend> Model<B> {
     pub fn open(config: &RunConfig, device: &B::Device) -> Result<Self, RunError> {
         let origin = Origin::at(&locate_model(&config.model.path)?)?;
         let tokenizer = origin.tokenizer(&config.model.end_of_text)?;
-        let (learner, notes) = origin.learner(device)?;
+        let (learner, notes) = origin.learner(&config.model.head.options(), device)?;
         let learner = loaded(learner, config)?;
         check_tokenizer(&learner, &tokenizer)?;
         Ok(Self {

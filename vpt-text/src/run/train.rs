@@ -56,6 +56,8 @@ pub enum RunEvent {
         start_step: usize,
         /// The learner's parameters.
         parameters: usize,
+        /// The head is tied, yet the model's files store one that differs; `model.head` chooses.
+        stored_head_differs: bool,
     },
     /// A learner step was taken.
     Step {
@@ -195,6 +197,7 @@ impl<'a, I: Backend> Run<'a, I> {
             steps,
             start_step: self.parts.trainer.step,
             parameters: count(&parameters(&self.parts.trainer.learner)),
+            stored_head_differs: self.parts.notes.stored_head_differs,
         });
         // A run that goes on from step 0 has been measured there.
         if self.parts.trainer.step == 0 && !self.options.resume {
@@ -376,6 +379,7 @@ impl<'a, I: Backend> Run<'a, I> {
             designer_parameters: (designer_parameters > 0).then_some(designer_parameters as u64),
             wall_seconds: self.times.all,
             value_seconds: Some(self.times.value),
+            target_seconds: Some(self.times.target),
             config_hash: Some(self.parts.fingerprint.config().to_owned()),
             corpus: Some(self.config.data.corpus.clone()),
             feedback: fed.then(|| self.config.data.feedback.clone()),

@@ -3,7 +3,7 @@
 use super::LikelihoodError;
 use super::likelihood::{by_length, check};
 use crate::data::{Document, collate};
-use crate::decoder::Decoder;
+use crate::decoder::{Decoder, Reach};
 use crate::task::{
     Candidates, SoftTarget, SoftTargets, TargetRule, Text, TextBatch, TextTask, label_loss,
     text_task,
@@ -168,6 +168,7 @@ pub fn token_values<B: Backend>(
     how: &Valuation,
 ) -> Result<(Vec<DocumentValues>, ValueTotals), ValueError> {
     let tokens = asked(learner, documents)?;
+    let learner = &learner.clone().with_reach(Reach::of(learner, subset));
     let targets = |rule| SoftTargets {
         rule,
         top_k: how.top_k,
@@ -179,7 +180,7 @@ pub fn token_values<B: Backend>(
     for chunk in by_length(documents).chunks(how.batch_size.max(1)) {
         let packed = collate(chunk.iter().map(|&index| &documents[index])).packed;
         let batch = TextBatch::<B>::new(&packed, tokens as f64, &learner.device());
-        let reference = task.reference(task.predict(learner, &batch), &batch);
+        let reference = task.reference(&NoParameters, task.predict(learner, &batch), &batch);
         let at = Point {
             task: &task,
             learner,

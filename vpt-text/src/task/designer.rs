@@ -106,12 +106,15 @@ impl<B: Backend> SoftTargetDesigner<B> {
         let ([n, slots], k) = (reference.ids.dims(), reference.count());
         let ids = reference.ids.clone().narrow(1, 1, slots - 1);
         let candidates = rows(ids.reshape([n * k]));
-        let keys = self.key.forward(candidates).reshape([n, k, width]);
-        let query = self.query.forward(h.clone()).reshape([n, 1, width]);
-        let scores = (keys * query)
-            .sum_dim(2)
-            .reshape([n, k])
-            .div_scalar((width as f64).sqrt());
+        let [_, learner_width] = candidates.dims();
+        // ⟨key(e), query⟩ with the key's matrix on the side that has one row for each k.
+        let query = self.query.forward(h.clone());
+        let query = query.matmul(self.key.weight.val());
+        let scores = (candidates.reshape([n, k, learner_width])
+            * query.reshape([n, 1, learner_width]))
+        .sum_dim(2)
+        .reshape([n, k])
+        .div_scalar((width as f64).sqrt());
         Proposal {
             scores,
             gate: self.gate.forward(h),

@@ -9,7 +9,8 @@ use vpt_core::{
 };
 
 /// One of the estimators. Token values are measured for all of them: σ, the log and the oracle
-/// need them; only `Linear` takes its gradient from them.
+/// need them; `Linear` and `Tangent` take their gradient from them, and differ in how they are
+/// measured.
 pub struct TextEstimator {
     kind: EstimatorKind,
     values: LinearTarget,
@@ -28,10 +29,10 @@ impl<I: Backend> TextProbe<I> {
         let values = EntryValues {
             values: reference.log_p.zeros_like(),
             moments: ValueMoments::default(),
-            epsilon: 1.0,
+            epsilon: None,
         };
         Self {
-            epsilon: Some(values.epsilon),
+            epsilon: Some(1.0),
             values,
         }
     }
@@ -42,7 +43,10 @@ impl TextEstimator {
     pub fn new(kind: EstimatorKind, scaled: bool, step: DifferenceStep) -> Self {
         Self {
             kind,
-            values: LinearTarget::new(step.clone(), scaled),
+            values: match kind {
+                EstimatorKind::Tangent => LinearTarget::exact(scaled),
+                _ => LinearTarget::new(step.clone(), scaled),
+            },
             central: CentralDifference::new(step),
         }
     }
@@ -86,7 +90,7 @@ impl<I: Backend> MetaGradient<TextTask, I> for TextEstimator {
 
     fn designer_steps(&self, wanted: usize) -> usize {
         match self.kind {
-            EstimatorKind::Linear => wanted,
+            EstimatorKind::Linear | EstimatorKind::Tangent => wanted,
             EstimatorKind::Central | EstimatorKind::Nested => wanted.min(1),
         }
     }

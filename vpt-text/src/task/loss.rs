@@ -3,8 +3,10 @@
 use super::vocabulary::{CHUNK_LOGITS, log_probabilities};
 use super::{Candidates, Hidden, SoftTarget, SoftTargets, Text, TextBatch};
 use burn::backend::Autodiff;
-use burn::tensor::{Tensor, backend::Backend};
-use vpt_core::{FirstOrderLoss, LinearLoss, Loss, PredictiveLoss, TargetFn, ValueMoments};
+use burn::tensor::{Int, Tensor, backend::Backend};
+use vpt_core::{
+    FirstOrderLoss, LinearLoss, Loss, NoParameters, PredictiveLoss, TargetFn, ValueMoments,
+};
 
 /// L_pre = Σ_t w_t (lse_t − Σ_k q_tk z_tk) (eq. 5 with a soft target).
 pub struct SoftCrossEntropy;
@@ -45,20 +47,14 @@ impl PredictiveLoss<Text, SoftTargets> for SoftCrossEntropy {
         reference: &Candidates<I>,
     ) -> FirstOrderLoss<I> {
         let Hidden { hidden, head, .. } = prediction;
-        let ([n, width], [_, slots]) = (hidden.dims(), target.q.dims());
+        let [n, _] = hidden.dims();
         let weights = views.weights.clone().inner();
         let q = target.q.clone().inner();
         let share = q.clone() * weights.clone().reshape([n, 1]);
 
         let dense = reference.expected.clone() * weights.clone().reshape([n, 1]);
         let lift = |tensor: Tensor<I, 2>| Tensor::<Autodiff<I>, 2>::from_inner(tensor);
-        let rows = head
-            .clone()
-            .select(0, target.ids.clone().reshape([n * slots]))
-            .reshape([n, slots, width]);
-        let logits = (rows * hidden.clone().reshape([n, 1, width]))
-            .sum_dim(2)
-            .reshape([n, slots]);
+        let logits = slots(&head, &target.ids, hidden.clone());
         let dense = (hidden * lift(dense)).sum();
         let dense = match &reference.head_gradient {
             Some(gradient) => dense + (head * lift(gradient.clone())).sum(),
@@ -96,6 +92,23 @@ impl LinearLoss<Text, SoftTargets> for SoftCrossEntropy {
         .neg()
     }
 
+    /// Where the value is not on the head, ⟨W_k − E_t, ḣ_t⟩ says it with K + 1 rows of the head, and
+    /// E_t is there from the learner's own pass.
+    fn difference<B: Backend>(
+        &self,
+        (plus, minus): (Hidden<B>, Hidden<B>),
+        views: &TextBatch<B>,
+        reference: &Candidates<B>,
+    ) -> Tensor<B, 2> {
+        if plus.head_valued {
+            return self.coefficients(plus, views, reference)
+                - self.coefficients(minus, views, reference);
+        }
+        let moved = plus.hidden - minus.hidden;
+        let centre = (reference.expected.clone() * moved.clone()).sum_dim(1);
+        centre - slots(&plus.head, &reference.ids, moved)
+    }
+
     fn target_weights<B: Backend>(
         &self,
         target: &SoftTarget<B>,
@@ -130,16 +143,35 @@ impl LinearLoss<Text, SoftTargets> for SoftCrossEntropy {
     }
 }
 
+/// ⟨W_k, x_t⟩ of the rows `ids` of the head.
+///
+/// # Shapes
+/// head `[vocab, width]`, ids `[n, slots]`, x `[n, width]` → `[n, slots]`
+fn slots<B: Backend>(
+    head: &Tensor<B, 2>,
+    ids: &Tensor<B, 2, Int>,
+    x: Tensor<B, 2>,
+) -> Tensor<B, 2> {
+    let ([n, width], [_, slots]) = (x.dims(), ids.dims());
+    let rows = head.clone().select(0, ids.clone().reshape([n * slots]));
+    (rows.reshape([n, slots, width]) * x.reshape([n, 1, width]))
+        .sum_dim(2)
+        .reshape([n, slots])
+}
+
 /// Mean NLL of the labels with an exact value and a first-order gradient, by the same single pass
 /// as the learner's step: L_down of a labelled batch. `[1]`
 pub fn label_loss<I: Backend>(
-    prediction: Hidden<Autodiff<I>>,
+    mut prediction: Hidden<Autodiff<I>>,
     views: &TextBatch<Autodiff<I>>,
 ) -> Tensor<Autodiff<I>, 1> {
     use burn::module::AutodiffModule;
+    // What learns may be more than what this gradient is asked for.
+    prediction.head_learns &= prediction.head_tracked;
+    prediction.entering = None;
     let targets = SoftTargets::one_hot();
     let plain = views.valid();
-    let reference = targets.reference::<I>(prediction.valid(), &plain);
+    let reference = targets.reference::<I>(&NoParameters, prediction.valid(), &plain);
     let lifted = Candidates::<Autodiff<I>>::from_inner(reference.clone());
     let target = targets.unshaped_target(views, &lifted);
     let FirstOrderLoss { value, surrogate } =

@@ -18,9 +18,40 @@ pub struct Hidden<B: Backend> {
     pub head: Tensor<B, 2>,
     /// The learner's token embeddings, for designers to read. `[vocab, width]`
     pub embedding: Tensor<B, 2>,
+    /// The states that enter the lowest block that the value is on, where it is not on the
+    /// embedding. `[batch, seq, width]`
+    pub entering: Option<Tensor<B, 3>>,
     /// Whether the head's gradient is asked for.
     #[module(skip)]
     pub head_learns: bool,
+    /// Whether this prediction can be differentiated in the head.
+    #[module(skip)]
+    pub head_tracked: bool,
+    /// Whether the value is on the head.
+    #[module(skip)]
+    pub head_valued: bool,
+}
+
+impl<B: Backend> Hidden<B> {
+    /// What `learner` says of `views` with these final states.
+    pub(super) fn of(
+        learner: &Decoder<B>,
+        views: &TextBatch<B>,
+        hidden: Tensor<B, 3>,
+        entering: Option<Tensor<B, 3>>,
+    ) -> Self {
+        let [batch, seq, width] = hidden.dims();
+        let hidden = hidden.reshape([batch * seq, width]);
+        Self {
+            hidden: hidden.select(0, views.rows.clone()),
+            head: learner.head_weight(),
+            embedding: learner.embed_tokens.weight.val(),
+            entering,
+            head_learns: learner.head_learns(),
+            head_tracked: learner.head_tracked(),
+            head_valued: learner.reach().head,
+        }
+    }
 }
 
 impl Modality for Text {
@@ -31,15 +62,8 @@ impl Modality for Text {
     type Target<B: Backend> = SoftTarget<B>;
 
     fn predict<B: Backend>(learner: &Decoder<B>, views: &TextBatch<B>) -> Hidden<B> {
-        let hidden = learner.hidden_dropping(&views.input, views.dropout);
-        let [batch, seq, width] = hidden.dims();
-        let hidden = hidden.reshape([batch * seq, width]);
-        Hidden {
-            hidden: hidden.select(0, views.rows.clone()),
-            head: learner.head_weight(),
-            embedding: learner.embed_tokens.weight.val(),
-            head_learns: learner.head_learns(),
-        }
+        let (hidden, entering) = learner.hidden_keeping(&views.input, views.dropout);
+        Hidden::of(learner, views, hidden, entering)
     }
 }
 

@@ -21,6 +21,9 @@ pub struct Candidates<B: Backend> {
     pub head_gradient: Option<Tensor<B, 2>>,
     /// The learner's token embeddings. `[vocab, width]`
     pub embedding: Tensor<B, 2>,
+    /// The states that enter the lowest block that the value is on, where it is not on the
+    /// embedding. `[batch, seq, width]`
+    pub entering: Option<Tensor<B, 3>>,
     /// c(t, slot), the value of each slot along the feedback's direction, where it is known.
     /// `[n, 1 + k]`
     pub values: Option<Tensor<B, 2>>,
@@ -34,13 +37,14 @@ impl<B: Backend> Candidates<B> {
         self.ids.dims()[1] - 1
     }
 
-    /// Without the halves of the gradient, which are larger than all the rest, and the embeddings:
-    /// what targets that are made of values need.
+    /// Without the halves of the gradient, which are larger than all the rest, the kept states and
+    /// the embeddings: what targets that are made of values need.
     pub(crate) fn without_gradients(self) -> Self {
         let nothing = Tensor::zeros([0, 0], (&self.log_p.device(), self.log_p.dtype()));
         Self {
             expected: nothing.clone(),
             head_gradient: None,
+            entering: None,
             embedding: nothing,
             ..self
         }

@@ -3,9 +3,10 @@
 use super::vocabulary::{CHUNK_LOGITS, pass};
 use super::{Candidates, Hidden, Proposal, SoftTargetDesigner, Text, TextBatch};
 use crate::config::DesignerForm;
+use crate::decoder::Decoder;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Tensor, backend::Backend};
-use vpt_core::TargetFn;
+use vpt_core::{Modality, NoParameters, TargetFn};
 
 /// y_φ: a distribution over the label and the candidates, and how it came about.
 ///
@@ -144,14 +145,26 @@ fn sigmoid<B: Backend>(x: Tensor<B, 2>) -> Tensor<B, 2> {
 
 impl TargetFn<Text> for SoftTargets {
     type Designer<B: Backend> = Option<SoftTargetDesigner<B>>;
+    type Teacher<B: Backend> = NoParameters;
     type Reference<B: Backend> = Candidates<B>;
 
-    fn reference<B: Backend>(&self, prediction: Hidden<B>, views: &TextBatch<B>) -> Candidates<B> {
+    fn teacher<B: Backend>(&self, _: &Decoder<B>) -> NoParameters {
+        NoParameters
+    }
+
+    fn reference<B: Backend>(
+        &self,
+        _: &NoParameters,
+        prediction: Hidden<B>,
+        views: &TextBatch<B>,
+    ) -> Candidates<B> {
         let Hidden {
             hidden,
             head,
             embedding,
+            entering,
             head_learns,
+            ..
         } = prediction;
         let [n, _] = hidden.dims();
         let weights = head_learns.then_some(&views.weights);
@@ -181,8 +194,27 @@ impl TargetFn<Text> for SoftTargets {
             expected: pass.expected,
             head_gradient: pass.head_gradient,
             embedding,
+            entering,
             values: None,
             scale: None,
+        }
+    }
+
+    /// From the states that enter the lowest block that the value is on.
+    fn predict_again<B: Backend>(
+        &self,
+        learner: &Decoder<B>,
+        views: &TextBatch<B>,
+        reference: &Candidates<B>,
+    ) -> Hidden<B> {
+        match (&reference.entering, learner.reach().from) {
+            (Some(entering), Some(from)) => {
+                let kept = Some(entering.clone());
+                let entering = entering.clone();
+                let top = learner.resume(entering, &views.input, from, views.dropout);
+                Hidden::of(learner, views, top, kept)
+            }
+            _ => Text::predict(learner, views),
         }
     }
 

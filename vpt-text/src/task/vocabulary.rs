@@ -140,8 +140,8 @@ pub(super) fn pass<B: Backend>(
     for (start, length) in chunks(n, vocab, chunk) {
         let h = hidden.clone().narrow(0, start, length);
         let logits = h.clone().matmul(head.clone().transpose());
-        let best = best_tokens(&logits, top_k);
         if top_k > 0 {
+            let best = best_tokens(&logits, &block_maxima(&logits), top_k);
             top.push(logits.clone().gather(1, best.clone()));
             ids.push(best);
         }
@@ -167,20 +167,81 @@ pub(super) fn pass<B: Backend>(
     }
 }
 
-/// The ids of the `k` largest of each row, largest first, the lower id first among equals: a scan
-/// on the host that keeps a small sorted buffer (burn's `topk_with_indices` sorts everything).
-fn best_tokens<B: Backend>(logits: &Tensor<B, 2>, k: usize) -> Tensor<B, 2, Int> {
+/// Tokens in a block of the vocabulary: the largest power of two up to 64 that divides it.
+fn block_length(vocab: usize) -> usize {
+    1 << vocab.trailing_zeros().min(6)
+}
+
+/// The largest logit of each block. `[rows, vocab] → [rows, blocks]`
+fn block_maxima<B: Backend>(logits: &Tensor<B, 2>) -> Tensor<B, 2> {
     let [rows, vocab] = logits.dims();
-    let data = logits.to_data();
-    let mut ids: Vec<i64> = Vec::with_capacity(rows * k);
+    let length = block_length(vocab);
+    match length {
+        1 => logits.clone(),
+        _ => logits
+            .clone()
+            .reshape([rows, vocab / length, length])
+            .max_dim(2)
+            .reshape([rows, vocab / length]),
+    }
+}
+
+/// The ids of the `k` largest of each row, largest first, the lower id first among equals.
+///
+/// They lie in the k blocks of largest maxima, the lower block first among equals: whatever is in
+/// another block has k tokens before it. So a 64th of the logits and k blocks of each row are all
+/// that the host sees, which finds them with a small sorted buffer (burn's `topk_with_indices`
+/// sorts everything).
+fn best_tokens<B: Backend>(
+    logits: &Tensor<B, 2>,
+    maxima: &Tensor<B, 2>,
+    k: usize,
+) -> Tensor<B, 2, Int> {
+    let ([rows, vocab], [_, blocks], device) = (logits.dims(), maxima.dims(), logits.device());
+    let ints = |values: Vec<i64>, columns: usize| -> Tensor<B, 2, Int> {
+        Tensor::from_data(TensorData::new(values, [rows, columns]), &device)
+    };
+    let best = largest(maxima, k);
+    let length = block_length(vocab);
+    if length == 1 {
+        return ints(best, k);
+    }
+    let kept = k.min(blocks);
+    let mut within: Vec<i64> = Vec::with_capacity(rows * kept * length);
+    for row in best.chunks_exact(kept) {
+        // In the order of ids, which decides among equals.
+        let mut row = row.to_vec();
+        row.sort_unstable();
+        let tokens = |block| (block * length as i64)..((block + 1) * length as i64);
+        within.extend(row.into_iter().flat_map(tokens));
+    }
+    let width = kept * length;
+    let candidates = logits.clone().gather(1, ints(within.clone(), width));
+    let best = largest(&candidates, k);
+    let rows = best.chunks_exact(k).zip(within.chunks_exact(width));
+    let ids = rows.flat_map(|(best, within)| best.iter().map(|&at| within[at as usize]));
+    ints(ids.collect(), k)
+}
+
+/// The columns of the `k` largest of each row, or of all if there are fewer, as [`scan`] orders
+/// them.
+fn largest<B: Backend>(of: &Tensor<B, 2>, k: usize) -> Vec<i64> {
+    let [rows, columns] = of.dims();
+    let data = of.to_data();
+    let mut found = Vec::with_capacity(rows * k);
     match data.dtype {
-        DType::F32 => scan(data.as_slice::<f32>().unwrap_or(&[]), vocab, k, &mut ids),
+        DType::F32 => scan(
+            data.as_slice::<f32>().unwrap_or(&[]),
+            columns,
+            k,
+            &mut found,
+        ),
         _ => {
             let wide: Vec<f64> = data.iter::<f64>().collect();
-            scan(&wide, vocab, k, &mut ids);
+            scan(&wide, columns, k, &mut found);
         }
     }
-    Tensor::from_data(TensorData::new(ids, [rows, k]), &logits.device())
+    found
 }
 
 fn scan<F: PartialOrd + Copy>(logits: &[F], vocab: usize, k: usize, ids: &mut Vec<i64>) {
@@ -334,6 +395,25 @@ mod tests {
     fn a_batch_without_answer_tokens_passes() {
         nothing_asked_gives_nothing::<Flex>();
         nothing_asked_gives_nothing::<NdArray<f32>>();
+    }
+
+    /// Ties across and within blocks, fewer blocks than tokens wanted, blocks of every length.
+    #[test]
+    fn the_best_tokens_are_those_of_a_sort() {
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        for (vocab, k) in [(11, 3), (12, 5), (64, 64), (128, 8), (320, 4), (768, 8)] {
+            let logits: Vec<f32> = (0..5 * vocab)
+                .map(|_| rng.random_range(0..vocab as i32 / 4) as f32)
+                .collect();
+            let mut expected = vec![];
+            scan(&logits, vocab, k, &mut expected);
+            let logits = TensorData::new(logits, [5, vocab]);
+            let logits = Tensor::<Flex, 2>::from_data(logits, &Default::default());
+            let found = best_tokens(&logits, &block_maxima(&logits), k);
+            assert_eq!(found.dims(), [5, k]);
+            let found: Vec<i64> = found.into_data().iter().collect();
+            assert_eq!(found, expected, "{k} of {vocab}");
+        }
     }
 
     #[test]

@@ -4,12 +4,13 @@ use crate::args::EvalArgs;
 use crate::backend::{BackendName, BackendTask};
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::model::opened;
 use crate::output;
 use burn::tensor::backend::Backend;
 use serde_json::json;
 use std::path::Path;
 use vpt_text::config::RunConfig;
-use vpt_text::run::{Model, RunError, SplitResult, locate};
+use vpt_text::run::{RunError, SplitResult, locate};
 
 /// Scores a model on a labelled file: losses, and greedy Pass@1.
 pub(super) fn run(args: &EvalArgs) -> Result<(), Failure> {
@@ -69,7 +70,7 @@ impl BackendTask for Eval<'_> {
     type Output = Result<SplitResult, RunError>;
 
     fn run<B: Backend>(self, device: B::Device) -> Self::Output {
-        let model = Model::<B>::open(self.config, &device)?;
+        let model = opened::<B>(self.config, &device)?;
         model.evaluate(self.config, self.data)
     }
 }

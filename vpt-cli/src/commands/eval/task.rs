@@ -4,6 +4,7 @@ use crate::args::EvalArgs;
 use crate::backend::{BackendName, BackendTask};
 use crate::config::Config;
 use crate::failure::{Failure, with_causes};
+use crate::model::opened;
 use crate::output;
 use burn::tensor::backend::Backend;
 use serde_json::{Value, json};
@@ -15,7 +16,7 @@ use vpt_text::eval::task::{
     Aggregate, Answers, Figures, Items, Overrides, Report, Rows, ShotSource, SplitReport, Subject,
     Task, TaskError, ask, builtins,
 };
-use vpt_text::run::{Model, locate};
+use vpt_text::run::locate;
 
 /// Lists the tasks that ship.
 pub(super) fn list(as_json: bool) -> Result<(), Failure> {
@@ -140,7 +141,7 @@ impl BackendTask for Ask<'_> {
     type Output = Result<(Subject, Vec<Answers>), Failure>;
 
     fn run<B: Backend>(self, device: B::Device) -> Self::Output {
-        let model = Model::<B>::open(self.config, &device)?;
+        let model = opened::<B>(self.config, &device)?;
         let (seed, batch) = (self.config.seed, self.config.eval.batch);
         let asked = self.splits.iter().map(|items| {
             ask(

@@ -44,7 +44,7 @@ impl<B: Backend> Setting<B> {
         let direction = downstream(feedback).direction(&learner, &subset).unwrap();
         let references = batches
             .iter()
-            .map(|batch| task.reference(task.predict(&learner, batch), batch));
+            .map(|batch| task.reference(&NoParameters, task.predict(&learner, batch), batch));
         Self {
             references: references.collect(),
             task,

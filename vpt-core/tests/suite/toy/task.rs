@@ -42,8 +42,12 @@ impl<B: Backend> Mlp<B> {
 
     /// `[n, INPUTS] → [n, CLASSES]`
     pub(super) fn logits(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
-        let hidden = x.matmul(self.first.val()) + self.bias.val().unsqueeze();
-        hidden.tanh().matmul(self.second.val())
+        self.hidden(x).matmul(self.second.val())
+    }
+
+    /// `[n, INPUTS] → [n, HIDDEN]`
+    fn hidden(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
+        (x.matmul(self.first.val()) + self.bias.val().unsqueeze()).tanh()
     }
 }
 
@@ -63,6 +67,11 @@ impl<B: Backend> Mixer<B> {
         }
     }
 
+    /// x·scores. `[n, CLASSES]`
+    pub(crate) fn tilt(&self, views: &Examples<B>) -> Tensor<B, 2> {
+        views.x.clone().matmul(self.scores.val())
+    }
+
     /// Another φ of the very same targets: a softmax does not see a constant.
     pub(crate) fn same_targets(mut self) -> Self {
         self.scores = self.scores.map(|scores| scores + 0.75);
@@ -76,6 +85,13 @@ pub(crate) struct Examples<B: Backend> {
     pub(super) x: Tensor<B, 2>,
     pub(super) y: Tensor<B, 2>,
     pub(super) weights: Tensor<B, 1>,
+}
+
+impl<B: Backend> Examples<B> {
+    /// `[n]`
+    pub(crate) fn weights(&self) -> Tensor<B, 1> {
+        self.weights.clone()
+    }
 }
 
 /// `count` examples labelled by a linear rule of its own number, with weight 1 / `total` each.
@@ -150,6 +166,25 @@ impl Modality for Classification {
     }
 }
 
+/// Cut above the hidden layer, which leaves S the second matrix at most.
+impl SplitModality for Classification {
+    type Hidden<B: Backend> = Tensor<B, 2>;
+
+    fn lower<B: Backend>(
+        learner: &Mlp<B>,
+        views: &Examples<B>,
+        subset: &ParamSubset,
+    ) -> Tensor<B, 2> {
+        let below = [learner.first.id, learner.bias.id];
+        assert!(!below.into_iter().any(|id| subset.contains(id)));
+        learner.hidden(views.x.clone())
+    }
+
+    fn upper<B: Backend>(learner: &Mlp<B>, hidden: Tensor<B, 2>, _: &Examples<B>) -> Tensor<B, 2> {
+        hidden.matmul(learner.second.val())
+    }
+}
+
 pub(crate) struct Whole;
 
 impl ViewGenerator<Classification> for Whole {
@@ -164,6 +199,40 @@ impl ViewGenerator<Classification> for Whole {
     }
 }
 
+/// x ⊙ m with m = ½(1 + tanh(x·shade)).
+pub(crate) struct Shaded;
+
+/// The part of φ that shades.
+#[derive(Module, Debug)]
+pub(crate) struct Shade<B: Backend> {
+    shade: Param<Tensor<B, 2>>,
+}
+
+impl<B: Backend> Shade<B> {
+    pub(crate) fn drawn(seed: u64) -> Self {
+        Self {
+            shade: parameter([INPUTS, INPUTS], 0.7, &mut rng(seed)),
+        }
+    }
+}
+
+impl ViewGenerator<Classification> for Shaded {
+    type Designer<B: Backend> = Shade<B>;
+
+    fn views<B: Backend>(&self, designer: &Shade<B>, batch: &Examples<B>) -> Examples<B> {
+        let mask = batch.x.clone().matmul(designer.shade.val()).tanh();
+        let mask = mask.add_scalar(1.0).mul_scalar(0.5);
+        Examples {
+            x: batch.x.clone() * mask,
+            ..batch.clone()
+        }
+    }
+
+    fn unshaped_views<B: Backend>(&self, batch: &Examples<B>) -> Examples<B> {
+        batch.clone()
+    }
+}
+
 /// q = (1 − α) y + α softmax(x·scores + log p_θ), α = σ(x·gate); R = penalty · Σ w q².
 pub(crate) struct Mixed {
     penalty: f64,
@@ -171,9 +240,19 @@ pub(crate) struct Mixed {
 
 impl TargetFn<Classification> for Mixed {
     type Designer<B: Backend> = Mixer<B>;
+    type Teacher<B: Backend> = NoParameters;
     type Reference<B: Backend> = Seen<B>;
 
-    fn reference<B: Backend>(&self, logits: Tensor<B, 2>, _: &Examples<B>) -> Seen<B> {
+    fn teacher<B: Backend>(&self, _: &Mlp<B>) -> NoParameters {
+        NoParameters
+    }
+
+    fn reference<B: Backend>(
+        &self,
+        _: &NoParameters,
+        logits: Tensor<B, 2>,
+        _: &Examples<B>,
+    ) -> Seen<B> {
         Seen {
             log_p: log_softmax(logits, 1),
         }
@@ -260,4 +339,15 @@ pub(crate) fn task(penalty: f64) -> Toy {
 
 pub(crate) fn designer<B: Backend>(seed: u64) -> Designer<B> {
     (NoParameters, Mixer::drawn(seed))
+}
+
+/// φ shapes what the learner sees and what it is told.
+pub(crate) type ShadedToy = Objective<Classification, Shaded, Mixed, CrossEntropy>;
+
+pub(crate) fn shaded_task(penalty: f64) -> ShadedToy {
+    ShadedToy::new(Shaded, Mixed { penalty }, CrossEntropy)
+}
+
+pub(crate) fn shaded_designer<B: Backend>(seed: u64) -> (Shade<B>, Mixer<B>) {
+    (Shade::drawn(seed), Mixer::drawn(seed + 1))
 }

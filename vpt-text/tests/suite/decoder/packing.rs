@@ -50,7 +50,7 @@ fn a_prefix_and_the_rest_are_the_whole() {
     for from in 0..=2 {
         let below = decoder.embed_and_below(&input, from);
         assert_eq!(
-            values(decoder.resume(below, &input, from)),
+            values(decoder.resume(below, &input, from, None)),
             whole,
             "block {from}"
         );

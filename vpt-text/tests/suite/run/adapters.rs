@@ -13,7 +13,7 @@ use vpt_text::decoder::{Decoder, DecoderConfig, TargetModules};
 use vpt_text::run::{RunError, RunOptions, train};
 
 /// A bench whose model has weights.
-fn bench() -> (Bench, RunConfig) {
+pub(super) fn bench() -> (Bench, RunConfig) {
     let bench = Bench::new();
     let model = bench.path("model");
     let text = std::fs::read_to_string(model.join("config.json")).unwrap();
@@ -35,7 +35,7 @@ fn with_lora(config: &RunConfig, dropout: f64) -> RunConfig {
     config
 }
 
-fn options(out: PathBuf) -> RunOptions {
+pub(super) fn options(out: PathBuf) -> RunOptions {
     RunOptions {
         out,
         resume: false,

@@ -1,3 +1,5 @@
 mod adapters;
 mod fixture;
 mod isolation;
+mod probe;
+mod weights;

@@ -63,6 +63,7 @@ fn the_designer_stays<B: Backend>() {
     let steer = setting.direction(&subset);
     for kind in [
         EstimatorKind::Linear,
+        EstimatorKind::Tangent,
         EstimatorKind::Central,
         EstimatorKind::Nested,
     ] {

@@ -1,12 +1,18 @@
-//! Three ways to ∇_φ V on a real learner with a real designer: one answer.
+//! Four ways to ∇_φ V on a real learner with a real designer: one answer.
 
-use super::fixture::{Flex, NdArray64, PAPER, STABILISED, Setting, noise, relative, scalar, step};
+use super::fixture::{
+    Flex, NdArray64, PAPER, STABILISED, Setting, documents, noise, relative, scalar, step, upload,
+};
 use burn::tensor::backend::Backend;
 use vpt_core::{
-    GradVector, LinearInTarget, MetaGradient, Nested, ParamSubset, PredictiveTask, entry_values,
-    value,
+    GradVector, LinearInTarget, MetaGradient, Nested, NoParameters, ParamSubset, Point,
+    PredictiveTask, Tangent, entry_values, value,
 };
-use vpt_text::config::EstimatorKind::{Central, Linear, Nested as NestedTapes};
+use vpt_text::config::EstimatorKind::{
+    Central, Linear, Nested as NestedTapes, Tangent as ByTangent,
+};
+use vpt_text::data::{PackedBatch, collate, fold};
+use vpt_text::decoder::{Decoder, Reach};
 use vpt_text::task::TargetRule;
 
 const SUBSETS: [&str; 3] = ["all", "head", "last:1"];
@@ -68,6 +74,62 @@ fn linear_and_central_are_nested_tapes_in_f64() {
 fn linear_and_central_are_nested_tapes_in_f32() {
     estimators_agree::<Flex>(STABILISED, true, 1e-3);
     estimators_agree::<Flex>(PAPER, false, 1e-3);
+}
+
+/// In forward mode nothing is lost but rounding, with the token values and without them.
+fn tangents_are_exact<B: Backend>(rule: TargetRule, tied: bool, tolerance: f64) {
+    let whole = (Setting::<B>::new(rule, tied), SUBSETS.as_slice());
+    let adapted = (Setting::<B>::adapted(rule, tied), OF_ADAPTERS.as_slice());
+    for (setting, subsets) in [whole, adapted] {
+        for name in subsets {
+            let subset = setting.subset(name);
+            let steer = curved(&setting, &subset);
+            let reference = setting.reference();
+            let at = setting.at(&reference, &subset);
+            let lengths = steer.norm() * g_pre(&setting, &subset).norm();
+            for (how, found, exact) in [
+                (
+                    "values",
+                    setting.estimate(ByTangent, &subset, &steer),
+                    setting.estimate(NestedTapes, &subset, &steer),
+                ),
+                (
+                    "losses",
+                    Tangent.estimate(&at, &steer, &(), 0.3),
+                    Nested.estimate(&at, &steer, &(), 0.3),
+                ),
+            ] {
+                let error = relative(
+                    &found.descent.as_vector().to_vec(),
+                    &exact.descent.as_vector().to_vec(),
+                );
+                let value = (found.value - exact.value).abs() / lengths;
+                println!("{name}, {how}: gradient {error:.1e}, V {value:.1e}");
+                // σ of the one is by tangents, of the other by differences.
+                let tolerance = if how == "values" {
+                    tolerance.max(1e-6)
+                } else {
+                    tolerance
+                };
+                assert!(
+                    error < tolerance && value < tolerance,
+                    "{name}, {how}: {error}, {value}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn tangents_are_nested_tapes_in_f64() {
+    tangents_are_exact::<NdArray64>(STABILISED, true, 1e-9);
+    tangents_are_exact::<NdArray64>(PAPER, false, 1e-9);
+}
+
+#[test]
+fn tangents_are_nested_tapes_in_f32() {
+    tangents_are_exact::<Flex>(STABILISED, true, 1e-3);
+    tangents_are_exact::<Flex>(PAPER, false, 1e-3);
 }
 
 #[test]
@@ -157,6 +219,76 @@ fn the_designer_follows_the_direction_that_it_is_given() {
             let after = setting.estimate(Linear, &subset, &g_down).value;
             assert!(sign * (after - before) > 0.0, "{name}: {before} {after}");
             setting.designer = start.clone();
+        }
+    }
+}
+
+/// Learners that begin where the value does, with K + 1 rows of the head, against whole ones.
+fn what_is_kept_changes_nothing<B: Backend>(setting: &Setting<B>, subset: &str, tolerance: f64) {
+    let subset = setting.subset(subset);
+    let steer = setting.direction(&subset);
+    let values = |learner: &Decoder<B>| {
+        let prediction = setting.task.predict(learner, &setting.batch);
+        let reference = setting
+            .task
+            .reference(&NoParameters, prediction, &setting.batch);
+        let at = Point {
+            learner,
+            ..setting.at(&reference, &subset)
+        };
+        let found = entry_values(&at, &steer, &mut step::<B>());
+        (super::fixture::values(found.values), reference.entering)
+    };
+    let (whole, nothing) = values(&setting.learner);
+    let valued = setting.valued(&subset);
+    let (kept, entering) = values(&valued);
+    assert!(nothing.is_none());
+    let reach = Reach::of(&valued, &subset);
+    assert_eq!(entering.is_some(), reach.from.is_some());
+    let error = relative(&kept, &whole);
+    assert!(error < tolerance, "{reach:?}: {error}");
+}
+
+#[test]
+fn values_from_kept_states_are_those_of_whole_learners() {
+    for tied in [true, false] {
+        for subset in SUBSETS {
+            let setting = Setting::<NdArray64>::new(PAPER, tied);
+            what_is_kept_changes_nothing(&setting, subset, 1e-6);
+            what_is_kept_changes_nothing(&Setting::<Flex>::new(PAPER, tied), subset, 1e-3);
+        }
+        for subset in OF_ADAPTERS {
+            let setting = Setting::<NdArray64>::adapted(PAPER, tied);
+            what_is_kept_changes_nothing(&setting, subset, 1e-6);
+        }
+    }
+}
+
+/// Documents that share a row do not see each other.
+#[test]
+fn g_down_does_not_depend_on_rows() {
+    let documents = documents();
+    let mut setting = Setting::<NdArray64>::new(PAPER, true);
+    let mut direction = |packed: PackedBatch| {
+        setting.feedback = upload(&packed);
+        setting.direction(&setting.subset("all")).to_vec()
+    };
+    let folded = fold(&documents);
+    let collated = collate(&documents).packed;
+    assert!(folded.batch < collated.batch);
+    assert!(relative(&direction(folded), &direction(collated)) < 1e-12);
+}
+
+/// g_down of a part, whose tape leaves the head out, is that part of the whole g_down.
+#[test]
+fn g_down_of_a_subset_is_a_part_of_g_down() {
+    for tied in [true, false] {
+        let setting = Setting::<NdArray64>::new(PAPER, tied);
+        let whole = setting.direction(&setting.subset("all"));
+        for name in ["head", "last:1"] {
+            let subset = setting.subset(name);
+            let part = setting.direction(&subset).to_vec();
+            assert!(relative(&part, &whole.restricted(&subset).to_vec()) < 1e-12);
         }
     }
 }

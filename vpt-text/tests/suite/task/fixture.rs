@@ -13,7 +13,7 @@ use vpt_core::{
 use vpt_text::config::{DesignerForm, EstimatorKind};
 use vpt_text::data::{Document, PackedBatch};
 use vpt_text::decoder::{
-    Decoder, DecoderConfig, LoraConfig, ModelType, RopeScaling, TargetModules, is_adapter,
+    Decoder, DecoderConfig, LoraConfig, ModelType, Reach, RopeScaling, TargetModules, is_adapter,
     layer_index,
 };
 use vpt_text::task::{
@@ -96,7 +96,7 @@ impl<B: Backend> Setting<B> {
 
     pub(crate) fn reference(&self) -> Candidates<B> {
         let prediction = self.task.predict(&self.learner, &self.batch);
-        self.task.reference(prediction, &self.batch)
+        self.task.reference(&NoParameters, prediction, &self.batch)
     }
 
     pub(crate) fn target(&self, reference: &Candidates<B>) -> SoftTarget<B> {
@@ -173,6 +173,12 @@ impl<B: Backend> Setting<B> {
         }
     }
 
+    /// The learner, told that the value is on `subset`: what lies below is kept.
+    pub(crate) fn valued(&self, subset: &ParamSubset) -> Decoder<B> {
+        let reach = Reach::of(&self.learner, subset);
+        self.learner.clone().with_reach(reach)
+    }
+
     /// ∇_φ V along `steer` by one of the estimators, V divided by σ.
     pub(crate) fn estimate(
         &self,
@@ -180,8 +186,13 @@ impl<B: Backend> Setting<B> {
         subset: &ParamSubset,
         steer: &GradVector<B>,
     ) -> MetaEstimate<B> {
-        let reference = self.reference();
-        let at = self.at(&reference, subset);
+        let learner = self.valued(subset);
+        let prediction = self.task.predict(&learner, &self.batch);
+        let reference = self.task.reference(&NoParameters, prediction, &self.batch);
+        let at = Point {
+            learner: &learner,
+            ..self.at(&reference, subset)
+        };
         let mut estimator = TextEstimator::new(kind, true, step::<B>());
         let probes = [estimator.probe(&at, steer)];
         let scale = estimator.scale(&probes);

@@ -5,7 +5,7 @@ use burn::backend::Autodiff;
 use burn::tensor::{Int, Tensor, TensorData, backend::Backend};
 use serde::Deserialize;
 use std::path::Path;
-use vpt_core::{LinearInTarget, PredictiveTask};
+use vpt_core::{LinearInTarget, NoParameters, PredictiveTask};
 use vpt_text::decoder::DecoderInput;
 use vpt_text::task::{Hidden, SoftTarget, SoftTargets, TargetRule, TextBatch, TextTask, text_task};
 
@@ -61,6 +61,9 @@ fn prediction<B: Backend>(golden: &Golden) -> Hidden<B> {
         embedding: head.clone(),
         head,
         head_learns: true,
+        head_tracked: true,
+        head_valued: true,
+        entering: None,
     }
 }
 
@@ -111,6 +114,9 @@ fn the_plain_loss_is_theirs<B: Backend>(tolerance: f64) {
         embedding: head.clone(),
         head: head.clone(),
         head_learns: true,
+        head_tracked: true,
+        head_valued: true,
+        entering: None,
     };
     let target = target(&golden, alpha.clone(), p.clone());
     let loss = task().loss(prediction, &target, &views(&golden)).total();
@@ -144,7 +150,7 @@ fn loss_and_gradients_are_those_of_pytorch() {
 fn the_learners_loss_is_theirs<B: Backend>(tolerance: f64) {
     let golden = golden();
     let plain = prediction::<B>(&golden);
-    let reference = task().reference(plain.clone(), &views(&golden));
+    let reference = task().reference(&NoParameters, plain.clone(), &views(&golden));
     assert_eq!(
         ids(&reference.ids.clone().narrow(1, 1, K)),
         golden.candidates.concat(),
@@ -157,6 +163,9 @@ fn the_learners_loss_is_theirs<B: Backend>(tolerance: f64) {
         embedding: head.clone(),
         head: head.clone(),
         head_learns: true,
+        head_tracked: true,
+        head_valued: true,
+        entering: None,
     };
     let target = constant(&given(&golden));
     let loss = task().learner_loss(prediction, &target, &views(&golden), &reference);
@@ -181,7 +190,7 @@ fn values_of_tokens_are_those_of_pytorch() {
     type B = NdArray64;
     let golden = golden();
     let (plain, views) = (prediction::<B>(&golden), views(&golden));
-    let reference = task().reference(plain.clone(), &views);
+    let reference = task().reference(&NoParameters, plain.clone(), &views);
     let (h_dot, w_dot) = (matrix(&golden.h_dot), matrix(&golden.W_dot));
     let coefficients = |step: f64| {
         let shifted = Hidden {
@@ -189,6 +198,9 @@ fn values_of_tokens_are_those_of_pytorch() {
             head: plain.head.clone() + w_dot.clone().mul_scalar(step),
             embedding: plain.embedding.clone(),
             head_learns: true,
+            head_tracked: true,
+            head_valued: true,
+            entering: None,
         };
         task().coefficients(shifted, &views, &reference)
     };

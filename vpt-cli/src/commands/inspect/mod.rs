@@ -1,5 +1,7 @@
 //! `vpt inspect`
 
+mod vision;
+
 use crate::args::InspectArgs;
 use crate::backend::{BackendName, BackendTask};
 use crate::config::Config;
@@ -8,7 +10,7 @@ use crate::output;
 use burn::tensor::backend::Backend;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use vpt_core::parameters;
 use vpt_text::DecoderConfig;
 use vpt_text::config::RunConfig;
@@ -23,6 +25,9 @@ const HEADS: [&str; 2] = ["lm_head.weight", "output.weight"];
 pub(crate) fn run(args: &InspectArgs) -> Result<(), Failure> {
     let config = Config::load(None, &args.layers)?;
     let backend = BackendName::choose(args.backend.backend)?;
+    if let Some(folder) = vision::folder(&config.run().model.path) {
+        return vision::run(&folder, backend, args.json);
+    }
     let found = backend.run(Inspect(config.run()))??;
     match args.json {
         true => output::line(&found.json()),
@@ -47,6 +52,51 @@ struct End {
     id: u32,
     text: String,
     source: &'static str,
+}
+
+/// Element types in the files, with the number of tensors of each.
+fn dtypes(tensors: &[StoredTensor]) -> BTreeMap<&str, usize> {
+    let mut counts = BTreeMap::new();
+    for tensor in tensors {
+        *counts.entry(tensor.dtype.as_str()).or_default() += 1;
+    }
+    counts
+}
+
+fn tensors_json(tensors: &[StoredTensor]) -> Vec<Value> {
+    let tensor = |StoredTensor { key, dtype, shape }: &StoredTensor| json!({ "key": key, "dtype": dtype, "shape": shape });
+    tensors.iter().map(tensor).collect()
+}
+
+/// A line for each tensor.
+fn tensor_lines(tensors: &[StoredTensor]) -> Vec<String> {
+    let width = tensors.iter().map(|tensor| tensor.key.len()).max();
+    let width = width.unwrap_or(0);
+    let line = |StoredTensor { key, dtype, shape }: &StoredTensor| {
+        format!("{key:width$}  {dtype:4}  {shape:?}")
+    };
+    tensors.iter().map(line).collect()
+}
+
+/// What kind of files there are.
+fn files_line(path: &Path, contents: &Contents) -> String {
+    let Contents {
+        format,
+        files,
+        tensors,
+        ..
+    } = contents;
+    let dtypes: Vec<String> = dtypes(tensors)
+        .into_iter()
+        .map(|(name, count)| format!("{count} {name}"))
+        .collect();
+    format!(
+        "{}: {format} in {} file{}; tensors by type: {}",
+        path.display(),
+        files.len(),
+        if files.len() == 1 { "" } else { "s" },
+        dtypes.join(", ")
+    )
 }
 
 struct Inspect<'a>(&'a RunConfig);
@@ -95,15 +145,6 @@ impl BackendTask for Inspect<'_> {
 }
 
 impl Found {
-    /// Element types in the files, with the number of tensors of each.
-    fn dtypes(&self) -> BTreeMap<&str, usize> {
-        let mut counts = BTreeMap::new();
-        for tensor in &self.contents.tensors {
-            *counts.entry(tensor.dtype.as_str()).or_default() += 1;
-        }
-        counts
-    }
-
     /// Whether the files hold a head beside a tied one, and which of the two it is.
     fn stored_head(&self) -> Option<&'static str> {
         let stored = self
@@ -118,10 +159,6 @@ impl Found {
     }
 
     fn json(&self) -> Value {
-        let tensor = |tensor: &StoredTensor| {
-            let StoredTensor { key, dtype, shape } = tensor;
-            json!({ "key": key, "dtype": dtype, "shape": shape })
-        };
         let end =
             |End { id, text, source }: &End| json!({ "id": id, "text": text, "source": source });
         let Contents {
@@ -134,43 +171,22 @@ impl Found {
             "path": self.path,
             "format": format,
             "files": files,
-            "dtypes": self.dtypes(),
+            "dtypes": dtypes(tensors),
             "config": self.architecture,
             "parameters": self.parameters,
             "stored_head": self.stored_head(),
             "ignored": self.notes.ignored,
             "tokenizer_size": self.tokens,
             "end_of_text": self.ends.iter().map(end).collect::<Vec<_>>(),
-            "tensors": tensors.iter().map(tensor).collect::<Vec<_>>(),
+            "tensors": tensors_json(tensors),
         })
     }
 
     /// A line for each tensor, then what they make up.
     fn text(&self) -> String {
         let config = &self.architecture;
-        let Contents {
-            format,
-            files,
-            tensors,
-            ..
-        } = &self.contents;
-        let width = tensors.iter().map(|tensor| tensor.key.len()).max();
-        let width = width.unwrap_or(0);
-        let mut lines: Vec<String> = tensors
-            .iter()
-            .map(|StoredTensor { key, dtype, shape }| format!("{key:width$}  {dtype:4}  {shape:?}"))
-            .collect();
-        let dtypes = self.dtypes().into_iter();
-        let dtypes: Vec<String> = dtypes
-            .map(|(name, count)| format!("{count} {name}"))
-            .collect();
-        lines.push(format!(
-            "{}: {format} in {} file{}; tensors by type: {}",
-            self.path.display(),
-            files.len(),
-            if files.len() == 1 { "" } else { "s" },
-            dtypes.join(", ")
-        ));
+        let mut lines = tensor_lines(&self.contents.tensors);
+        lines.push(files_line(&self.path, &self.contents));
         lines.push(format!(
             "{}: {} blocks of width {}, {} within; {} query and {} key/value heads of width {}; \
              {} positions",

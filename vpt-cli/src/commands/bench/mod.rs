@@ -1,0 +1,30 @@
+//! `vpt bench`
+
+mod overhead;
+mod scaling;
+
+use crate::args::{BenchArgs, BenchCommand, BenchCommonArgs, ConfigArgs};
+use crate::config::Config;
+use crate::failure::Failure;
+use vpt_text::run::bench::Preset;
+
+/// Measures, and prints a table or JSON.
+pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
+    match &args.command {
+        BenchCommand::Overhead(args) => overhead::run(args),
+        BenchCommand::Scaling(args) => scaling::run(args),
+    }
+}
+
+/// The config of the runs that are measured: the preset's settings, and those of the command line over
+/// them.
+fn config(preset: &Preset, args: &BenchCommonArgs) -> Result<Config, Failure> {
+    let set = preset.settings.iter().chain(&args.set);
+    Ok(Config::load(
+        None,
+        &ConfigArgs {
+            set: set.cloned().collect(),
+            ..ConfigArgs::default()
+        },
+    )?)
+}

@@ -1,0 +1,113 @@
+//! Segmentation and depth, at the size of the labels.
+
+use super::{Counts, Estimate, walk};
+use crate::evaluate::{Depth, EvaluateError, Head, Labelled, Question, Segmentation};
+use crate::images::{DepthMap, IGNORE, LabelMap};
+use crate::metrics::{Confusion, DepthMean, DepthProtocol, DepthScores, SegmentationScores};
+use crate::vit::Vit;
+use burn::tensor::{Tensor, backend::Backend};
+use serde::Serialize;
+
+/// How well a head segments.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SegmentationResult {
+    /// Over all pixels of the set.
+    #[serde(flatten)]
+    pub scores: SegmentationScores,
+    /// The samples.
+    #[serde(flatten)]
+    pub counts: Counts,
+    /// Pixels that are labelled.
+    pub pixels: u64,
+}
+
+/// Mean IoU and pixel accuracy of a head's classes at the labels' own size: logits are enlarged
+/// first, then the greatest one is taken. `batch` images go through the backbone at a time.
+///
+/// # Errors
+/// A sample that cannot be used, unless such ones are left out; and then none left.
+pub fn segmentation<I: Backend>(
+    backbone: &Vit<I>,
+    (question, head): (&Segmentation, &Head<I>),
+    set: &Labelled<LabelMap>,
+    batch: usize,
+) -> Result<SegmentationResult, EvaluateError> {
+    let mut confusion = Confusion::new(question.classes);
+    let mut pixels = 0;
+    let counts = walk(question, backbone, set, batch, |features, truths| {
+        let maps = head.forward(question.tokens(features));
+        for (map, labels) in each(maps).zip(&truths) {
+            let predicted = question.predict(map, [labels.height(), labels.width()]);
+            confusion.add(&predicted, labels);
+            let labelled = labels.values().iter().filter(|label| **label != IGNORE);
+            pixels += labelled.count() as u64;
+        }
+    })?;
+    Ok(SegmentationResult {
+        scores: confusion.scores(),
+        counts,
+        pixels,
+    })
+}
+
+/// How well a head tells depths.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct DepthResult {
+    /// Which pixels counted.
+    pub protocol: DepthProtocol,
+    /// Means of images' errors.
+    pub scores: Option<DepthScores>,
+    /// Root mean square error in metres, mean over images.
+    pub rmse: Estimate,
+    /// Relative error, mean over images.
+    pub abs_rel: Estimate,
+    /// Share of pixels within a factor of 1.25, mean over images.
+    pub delta1: Estimate,
+    /// The samples.
+    #[serde(flatten)]
+    pub counts: Counts,
+    /// Images without a pixel that counts; they are in no mean.
+    pub empty: u64,
+}
+
+/// Depth errors at the truth's own size, by image, then averaged over images.
+///
+/// # Errors
+/// As [`segmentation`].
+pub fn depth<I: Backend>(
+    backbone: &Vit<I>,
+    (question, head): (&Depth, &Head<I>),
+    set: &Labelled<DepthMap>,
+    protocol: DepthProtocol,
+    batch: usize,
+) -> Result<DepthResult, EvaluateError> {
+    let mut mean = DepthMean::default();
+    let mut images: Vec<DepthScores> = vec![];
+    let counts = walk(question, backbone, set, batch, |features, truths| {
+        let maps = head.forward(question.tokens(features));
+        for (map, truth) in each(maps).zip(&truths) {
+            let predicted = question.predict(map, [truth.height(), truth.width()]);
+            let scores = protocol.score(&predicted, truth);
+            mean.add(scores);
+            images.extend(scores);
+        }
+    })?;
+    let estimate = |figure: fn(&DepthScores) -> f64| {
+        Estimate::of(&images.iter().map(figure).collect::<Vec<_>>())
+    };
+    Ok(DepthResult {
+        protocol,
+        scores: mean.mean(),
+        rmse: estimate(|scores| scores.rmse),
+        abs_rel: estimate(|scores| scores.abs_rel),
+        delta1: estimate(|scores| scores.delta[0]),
+        counts,
+        empty: mean.empty(),
+    })
+}
+
+/// The maps of each image. `[batch, …]` → batch × `[1, …]`
+fn each<I: Backend>(maps: Tensor<I, 4>) -> impl Iterator<Item = Tensor<I, 4>> {
+    let [batch, _, _, _] = maps.dims();
+    (0..batch).map(move |place| maps.clone().narrow(0, place, 1))
+}
