@@ -102,8 +102,15 @@ fn tangents_are_exact<B: Backend>(rule: TargetRule, tied: bool, tolerance: f64) 
                 let value = (found.value - exact.value).abs() / lengths;
                 println!("{name}, {how}: gradient {error:.1e}, V {value:.1e}");
                 // σ of the one is by tangents, of the other by differences.
-                let tolerance = if how == "values" { tolerance.max(1e-6) } else { tolerance };
-                assert!(error < tolerance && value < tolerance, "{name}, {how}: {error}, {value}");
+                let tolerance = if how == "values" {
+                    tolerance.max(1e-6)
+                } else {
+                    tolerance
+                };
+                assert!(
+                    error < tolerance && value < tolerance,
+                    "{name}, {how}: {error}, {value}"
+                );
             }
         }
     }
