@@ -103,14 +103,6 @@ of_one! {
     bicubic: [1, 2, 4, 4] => |x| {
         interpolate(x, [5, 6], InterpolateOptions::new(InterpolateMode::Bicubic))
     };
-    spectrum: [2, 8] => |x| {
-        let (re, im) = rfft(x, 1, None);
-        re.powi_scalar(2) + im.powi_scalar(2)
-    };
-    there_and_back: [2, 8] => |x| {
-        let (re, im) = rfft(x, 1, None);
-        irfft(re.clone() * 2.0, im * re, 1, None)
-    };
     embeddings: [5, 3] => |x| embedding(x, ints(&[4, 0, 0, 2], [2, 2]));
     ctc: [4, 1, 3] => |x| {
         let log_p = act::log_softmax(x, 2);
@@ -179,6 +171,39 @@ fn attention_with_a_mask_and_a_bias() {
             attention(q, k.clone(), k * 0.5, Some(mask), Some(bias), options())
         },
         BOTH,
+    );
+}
+
+/// In f32, since ndarray has no Fourier transform.
+#[test]
+fn fourier_transforms() {
+    use super::super::toy::F32;
+    use super::laws::close;
+    use vpt_core::forward::jvp;
+    let draw = |seed| normal::<F32, 2>(seed, [2, 8]).cast(burn::tensor::DType::F32);
+    let (x, v) = (draw(1), draw(2));
+    let (re, im) = rfft(x.clone(), 1, None);
+    let (re_along, im_along) = rfft(v.clone(), 1, None);
+
+    let power = |x| {
+        let (re, im) = rfft(x, 1, None);
+        re.powi_scalar(2) + im.powi_scalar(2)
+    };
+    let (_, found) = jvp(power, x.clone(), v.clone());
+    let expected = (re.clone() * re_along.clone() + im.clone() * im_along.clone()) * 2.0;
+    close("rfft", &host(found), &host(expected), 1e-5);
+
+    let back = |x| {
+        let (re, im) = rfft(x, 1, None);
+        irfft(re.clone(), im * re, 1, None)
+    };
+    let (_, found) = jvp(back, x, v);
+    let product = im_along * re + im * re_along.clone();
+    close(
+        "irfft",
+        &host(found),
+        &host(irfft(re_along, product, 1, None)),
+        1e-5,
     );
 }
 

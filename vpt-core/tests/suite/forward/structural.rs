@@ -1,6 +1,6 @@
 //! Products, reductions, shapes, indices, picks.
 
-use super::laws::{BOTH, binary, ints, normal, unary, uniform};
+use super::laws::{BOTH, binary, ints, normal, tensor, unary, uniform};
 use burn::tensor::{IndexingUpdateOp, Tensor, s};
 
 /// `name: shape => f`, on normal entries.
@@ -31,8 +31,6 @@ of_one! {
     max_abs_dim: [2, 3, 2] => |x| x.max_abs_dim(1);
     cumsum: [2, 5, 2] => |x| x.cumsum(1);
     cumprod: [2, 5, 2] => |x| x.cumprod(1);
-    cummax: [2, 5, 2] => |x| x.cummax(1);
-    cummin: [2, 5, 2] => |x| x.cummin(1);
     sort: [2, 5] => |x| x.sort(1);
     sort_descending: [2, 5] => |x| x.sort_descending(0);
     sort_with_indices: [2, 5] => |x| x.sort_with_indices(1).0;
@@ -58,6 +56,19 @@ of_one! {
     mask_of_its_own_values: [2, 3] => |x| x.clone().mask_where(x.clone().lower_elem(0.0), x * 3.0);
     triu: [3, 3] => |x| x.triu(0);
     diagonal_of_a_product: [3, 3] => |x| (x.clone().matmul(x.clone()) * x).sum_dim(1);
+}
+
+/// No two entries so near that a difference crosses.
+#[test]
+fn running_extremes() {
+    for factor in [3, 7, 11, 13] {
+        let entries = (0..20)
+            .map(|i| f64::from(factor * i % 20) * 0.3 - 2.0)
+            .collect();
+        let x = tensor(entries, [2, 5, 2]);
+        unary("cummax", x.clone(), |x| x.cummax(1), |x| x.cummax(1));
+        unary("cummin", x, |x| x.cummin(1), |x| x.cummin(1));
+    }
 }
 
 #[test]
