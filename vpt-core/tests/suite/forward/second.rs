@@ -164,13 +164,13 @@ fn what_has_no_second_backward_pass() {
         "a linear layer",
         |x| {
             let x = x.reshape([8, 4]);
-            linear(x.clone(), x.slice([0..4]), None)
+            linear(x.clone(), x.narrow(0, 0, 4), None)
                 .powi_scalar(2)
                 .sum()
         },
         |x| {
             let x = x.reshape([8, 4]);
-            linear(x.clone(), x.slice([0..4]), None)
+            linear(x.clone(), x.narrow(0, 0, 4), None)
                 .powi_scalar(2)
                 .sum()
         },
