@@ -7,7 +7,7 @@ use burn::backend::Autodiff;
 use burn::module::AutodiffModule;
 use burn::tensor::backend::Backend;
 
-/// ∇_φ V of a [`SplitTask`] by `G` of the learner's upper part alone: [`Nested`] or
+/// ∇_φ V of a [`SplitTask`](crate::SplitTask) by `G` of the learner's upper part alone: [`Nested`] or
 /// [`CentralDifference`].
 ///
 /// With h = lower(x_c(φ)) and y = y_φ, V = s(h, y) = ⟨v, ∂ℓ(upper(h; θ_S), y)/∂θ_S⟩, whose gradient
