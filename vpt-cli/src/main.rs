@@ -7,6 +7,7 @@ mod backend;
 mod commands;
 mod config;
 mod failure;
+mod modality;
 mod model;
 mod output;
 mod progress;

@@ -22,11 +22,15 @@
 //! tensors, `hub` (a feature) finds them by name, [`pretrained`] reads and writes their folders, and
 //! [`layers`] are what they compute with.
 //!
+//! [`run`] carries a trainer through a run folder: the loop, the log, checkpoints, and going on after an
+//! interruption. [`experiment`] compares finished runs, and `report` (a feature) draws them.
+//!
 //! Libraries return errors and never print; randomness is drawn on the host from generators that
 //! checkpoints hold.
 
 mod error;
 mod evaluator;
+pub mod experiment;
 mod feedback;
 pub mod forward;
 mod grad_vector;
@@ -39,6 +43,9 @@ mod moments;
 mod moving_average;
 mod parameters;
 pub mod pretrained;
+#[cfg(feature = "report")]
+pub mod report;
+pub mod run;
 mod stateful;
 mod subset;
 mod task;

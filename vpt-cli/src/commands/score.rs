@@ -2,7 +2,7 @@
 
 use crate::args::ScoreArgs;
 use crate::backend::{BackendName, BackendTask};
-use crate::config::Config;
+use crate::config::TextConfig;
 use crate::failure::{Failure, with_causes};
 use crate::output;
 use burn::tensor::backend::Backend;
@@ -14,7 +14,7 @@ use vpt_text::score::{ReportFormat, ScoreReport};
 
 /// Scores given texts token by token.
 pub(crate) fn run(args: &ScoreArgs) -> Result<(), Failure> {
-    let config = Config::load(None, &args.layers)?;
+    let config = TextConfig::load(None, &args.layers)?;
     let backend = BackendName::choose(args.backend.backend)?;
     let out = args.out.as_deref().map(format_of).transpose()?;
     let texts = match (&args.tokens, &args.data) {

@@ -3,7 +3,6 @@
 use super::RunError;
 use super::assemble::{Reader, check_value};
 use super::learns::{SUBSET, chosen};
-use super::places::locate;
 use super::standalone::{Model, open_learner};
 use crate::config::RunConfig;
 use crate::data::{Counts, Document, Formatter, Template, read_records};
@@ -14,6 +13,7 @@ use crate::score::{
 use crate::tokenizer::{Tokenizer, TokenizerError};
 use burn::tensor::backend::Backend;
 use std::path::Path;
+use vpt_core::run::locate;
 
 /// What is scored.
 #[derive(Clone, Copy, Debug)]

@@ -3,7 +3,6 @@
 use super::RunError;
 use super::assemble::{Reader, check_tokenizer};
 use super::evaluate::{HeldOut, Measuring, SplitResult, evaluate};
-use super::fingerprint::model_files;
 use super::learns::loaded;
 use super::origin::Origin;
 use super::places::locate_model;
@@ -15,6 +14,7 @@ use crate::tokenizer::{Tokenizer, digit_tokens};
 use burn::tensor::backend::Backend;
 use std::collections::BTreeMap;
 use std::path::Path;
+use vpt_core::run::model_files;
 
 /// The learner of `config.model.path` alone, for ids that no tokenizer is asked about.
 pub(super) fn open_learner<B: Backend>(
@@ -63,7 +63,7 @@ impl<B: Backend> Model<B> {
     /// # Errors
     /// A file that cannot be read.
     pub fn files(&self) -> Result<BTreeMap<String, String>, RunError> {
-        model_files(self.origin.path())
+        Ok(model_files(self.origin.path())?)
     }
 
     /// Scores the model on a labelled file: losses of every item, and Pass@1 of the first

@@ -2,7 +2,7 @@
 
 use crate::args::EvalArgs;
 use crate::backend::{BackendName, BackendTask};
-use crate::config::Config;
+use crate::config::TextConfig;
 use crate::failure::{Failure, with_causes};
 use crate::model::opened;
 use crate::output;
@@ -10,13 +10,13 @@ use burn::tensor::backend::Backend;
 use serde_json::{Value, json};
 use std::fs::create_dir_all;
 use std::path::{Path, PathBuf};
+use vpt_core::run::locate;
 use vpt_core::write_atomically;
 use vpt_text::config::RunConfig;
 use vpt_text::eval::task::{
     Aggregate, Answers, Figures, Items, Overrides, Report, Rows, ShotSource, SplitReport, Subject,
     Task, TaskError, ask, builtins,
 };
-use vpt_text::run::locate;
 
 /// Lists the tasks that ship.
 pub(super) fn list(as_json: bool) -> Result<(), Failure> {
@@ -50,7 +50,7 @@ pub(super) fn run(args: &EvalArgs, name: &str) -> Result<(), Failure> {
         top_p: flags.top_p,
     };
     let task = Task::open(name, overrides).map_err(refusal)?;
-    let config = Config::load(None, &args.layers)?;
+    let config = TextConfig::load(None, &args.layers)?;
     let backend = BackendName::choose(args.backend.backend)?;
     let splits = splits(&task, &args.data)?;
     let files: Vec<&Path> = splits.iter().map(|(_, file)| file.as_path()).collect();

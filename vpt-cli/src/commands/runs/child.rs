@@ -1,7 +1,7 @@
-//! A run of an experiment as a process of its own.
+//! A run as a process of its own.
 
-use super::plan::{self, Arm, State};
-use crate::args::ExperimentArgs;
+use super::Shared;
+use super::arm::{Arm, State, state};
 use serde::Deserialize;
 use std::io::{self, BufRead, BufReader, Read};
 #[cfg(unix)]
@@ -10,7 +10,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::Sender;
 use std::thread;
 
-/// What a child's event lines say that concerns the experiment.
+/// What a child's event lines say that concerns whoever started it.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub(super) enum Event {
@@ -37,32 +37,32 @@ pub(super) enum Message {
 /// Starts a run. Its messages come through `sender` under `index`.
 pub(super) fn start(
     arm: &Arm,
-    args: &ExperimentArgs,
+    shared: &Shared<'_>,
     threads: usize,
     index: usize,
     sender: Sender<(usize, Message)>,
 ) -> io::Result<Child> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["train", "--json"]);
-    // Looked at again: a run whose experiment was killed may have left a checkpoint meanwhile.
-    command.arg(match plan::state(&arm.folder) {
+    // Looked at again: a run whose parent was killed may have left a checkpoint meanwhile.
+    command.arg(match state(&arm.folder) {
         State::Fresh => "--out",
         State::Unfinished | State::Finished => "--resume",
     });
     command.arg(&arm.folder);
-    if let Some(file) = &args.layers.config {
+    if let Some(file) = &shared.layers.config {
         command.arg("--config").arg(file);
     }
-    for assignment in args.layers.set.iter().chain(&arm.set) {
+    for assignment in shared.layers.set.iter().chain(&arm.set) {
         command.arg("--set").arg(assignment);
     }
-    if let Some(model) = &args.layers.model {
+    if let Some(model) = &shared.layers.model {
         command.arg("--model").arg(model);
     }
-    if let Some(adapter) = &args.layers.adapter {
+    if let Some(adapter) = &shared.layers.adapter {
         command.arg("--adapter").arg(adapter);
     }
-    if let Some(backend) = args.backend.backend {
+    if let Some(backend) = shared.backend.backend {
         command.arg("--backend").arg(backend.to_string());
     }
     command
@@ -70,7 +70,7 @@ pub(super) fn start(
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    // Ctrl-C in a terminal goes to a whole process group. The experiment passes signals on itself, so that
+    // Ctrl-C in a terminal goes to a whole process group. The parent passes signals on itself, so that
     // its children do not take one keystroke for two.
     #[cfg(unix)]
     command.process_group(0);

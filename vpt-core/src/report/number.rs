@@ -1,7 +1,7 @@
 //! Numbers as a reader expects them.
 
 /// 901248 → "0.9 M"; 16380 → "16 thousand".
-pub(super) fn rough(count: u64) -> String {
+pub fn rough(count: u64) -> String {
     let n = count as f64;
     match count {
         0..1_000 => count.to_string(),

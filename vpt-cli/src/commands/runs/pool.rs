@@ -1,8 +1,8 @@
 //! Runs side by side, a few at a time.
 
+use super::Shared;
+use super::arm::{Arm, State};
 use super::child::{self, Event, Message};
-use super::plan::{Arm, State};
-use crate::args::ExperimentArgs;
 use crate::failure::Failure;
 use crate::output;
 use crate::progress::Progress;
@@ -19,9 +19,9 @@ use std::time::{Duration, Instant};
 const POLL: Duration = Duration::from_millis(50);
 
 /// Runs in progress.
-pub(super) struct Pool<'a> {
+pub(crate) struct Pool<'a> {
     arms: &'a [Arm],
-    args: &'a ExperimentArgs,
+    shared: &'a Shared<'a>,
     jobs: usize,
     threads: usize,
     waiting: VecDeque<usize>,
@@ -38,18 +38,18 @@ pub(super) struct Pool<'a> {
 }
 
 impl<'a> Pool<'a> {
-    pub(super) fn new(arms: &'a [Arm], args: &'a ExperimentArgs) -> Self {
+    pub(crate) fn new(arms: &'a [Arm], shared: &'a Shared<'a>) -> Self {
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        let jobs = args.jobs.unwrap_or(cores.min(2));
+        let jobs = shared.jobs.unwrap_or(cores.min(2));
         let (sender, receiver) = mpsc::channel();
-        let silent = args.verbosity.quiet || args.verbosity.json;
+        let silent = shared.verbosity.quiet || shared.verbosity.json;
         let mut progress = Progress::new(arms.iter().map(|arm| arm.steps).sum(), silent);
         let (done, waiting): (Vec<usize>, Vec<usize>) =
             (0..arms.len()).partition(|index| arms[*index].state == State::Finished);
         progress.skip(done.iter().map(|index| arms[*index].steps).sum());
         Self {
             arms,
-            args,
+            shared,
             jobs,
             threads: (cores / jobs).max(1),
             waiting: waiting.into(),
@@ -69,7 +69,7 @@ impl<'a> Pool<'a> {
     /// # Errors
     /// The first run that failed, or a signal. The runs beside it have then ended too, each with a checkpoint
     /// to go on from.
-    pub(super) fn run(mut self) -> Result<(), Failure> {
+    pub(crate) fn run(mut self) -> Result<(), Failure> {
         let mut signals =
             Signals::new(ENDING).map_err(|error| Failure::Run(format!("signals: {error}")))?;
         loop {
@@ -105,14 +105,14 @@ impl<'a> Pool<'a> {
             let arm = &self.arms[index];
             if arm.optional && !self.fits() {
                 self.progress.leave_out(arm.steps);
-                let minutes = self.args.minutes;
+                let minutes = self.shared.minutes;
                 self.progress.note(&format!(
                     "{}: left out, since it would end after more than {minutes} minutes (--minutes)",
                     arm.name
                 ));
                 continue;
             }
-            match child::start(arm, self.args, self.threads, index, self.sender.clone()) {
+            match child::start(arm, self.shared, self.threads, index, self.sender.clone()) {
                 Ok(child) => {
                     self.running.insert(index, (child, Instant::now()));
                 }
@@ -123,7 +123,7 @@ impl<'a> Pool<'a> {
 
     /// Whether a run that starts now ends in time, if it takes as long as the longest so far.
     fn fits(&self) -> bool {
-        let limit = Duration::from_secs(60 * self.args.minutes);
+        let limit = Duration::from_secs(60 * self.shared.minutes);
         limit.is_zero() || self.began.elapsed() + self.longest <= limit
     }
 
@@ -139,7 +139,7 @@ impl<'a> Pool<'a> {
             }
             Ok(Event::Other) | Err(_) => {}
         }
-        if self.args.verbosity.json
+        if self.shared.verbosity.json
             && let Ok(event) = serde_json::from_str::<serde_json::Value>(line)
         {
             let tagged = serde_json::json!({ "run": name, "what": event });

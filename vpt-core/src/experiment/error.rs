@@ -1,6 +1,7 @@
 //! What can be wrong with an experiment's folder.
 
-use crate::artefacts::ArtefactError;
+use crate::CoreError;
+use crate::run::ArtefactError;
 use std::path::PathBuf;
 use thiserror::Error;
 
@@ -29,5 +30,5 @@ pub enum ExperimentError {
     },
     /// A result that cannot be written.
     #[error(transparent)]
-    Write(#[from] vpt_core::CoreError),
+    Write(#[from] CoreError),
 }

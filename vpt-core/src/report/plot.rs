@@ -6,16 +6,18 @@ use plotters::prelude::*;
 use std::error::Error;
 
 /// One line.
-pub(super) struct Line {
+pub struct Line {
     /// In order of x; a y that is not finite breaks the line.
-    pub(super) points: Vec<(f64, f64)>,
-    pub(super) colour: Rgb,
-    pub(super) style: Stroke,
+    pub points: Vec<(f64, f64)>,
+    /// Its colour.
+    pub colour: Rgb,
+    /// How it is drawn.
+    pub style: Stroke,
 }
 
 /// How a line is drawn.
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum Stroke {
+pub enum Stroke {
     /// One seed.
     Thin,
     /// The mean of a method.
@@ -27,11 +29,15 @@ pub(super) enum Stroke {
 }
 
 /// What a plot shows.
-pub(super) struct Plot<'a> {
-    pub(super) title: &'a str,
-    pub(super) x: &'a str,
-    pub(super) y: &'a str,
-    pub(super) lines: Vec<Line>,
+pub struct Plot<'a> {
+    /// What it is called where it cannot be drawn.
+    pub title: &'a str,
+    /// Below the x axis.
+    pub x: &'a str,
+    /// Beside the y axis.
+    pub y: &'a str,
+    /// In the order in which they are drawn.
+    pub lines: Vec<Line>,
 }
 
 const SIZE: (u32, u32) = (560, 320);
@@ -40,7 +46,10 @@ const GRID: RGBColor = RGBColor(228, 228, 228);
 
 impl Plot<'_> {
     /// `None` where there is nothing to draw.
-    pub(super) fn svg(&self) -> Result<Option<String>, ReportError> {
+    ///
+    /// # Errors
+    /// It cannot be drawn.
+    pub fn svg(&self) -> Result<Option<String>, ReportError> {
         let Some((x, y)) = self.range() else {
             return Ok(None);
         };

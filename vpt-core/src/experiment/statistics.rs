@@ -1,7 +1,8 @@
 //! Differences between two methods, paired by seed and item, with a two-level bootstrap.
 //!
 //! Every figure here is a ratio of sums over items, such as Σ NLL / Σ tokens, so an item is a [`Cell`]:
-//! what it adds above and below the line. A resample draws seeds with replacement, then one set of
+//! what it adds above and below the line. Where a figure is the mean of several such ratios, as the mean
+//! IoU over classes, an item is a list of cells, one for each. A resample draws seeds with replacement, then one set of
 //! items with replacement, and takes both methods on those same seeds and items. The items are
 //! drawn once for all seeds because every seed is measured on the same held-out set: drawing them
 //! afresh for each seed would treat one set of items as several and make the interval too narrow.
@@ -26,8 +27,11 @@ pub struct Cell {
     pub weight: f64,
 }
 
-/// Cells by seed, then item.
-pub type Grid = Vec<Vec<Cell>>;
+impl AsRef<[Self]> for Cell {
+    fn as_ref(&self) -> &[Self] {
+        std::slice::from_ref(self)
+    }
+}
 
 /// A method's figure minus the baseline's.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -63,9 +67,9 @@ impl Difference {
 }
 
 /// The figure for each seed; NaN where nothing was measured.
-pub fn mean_by_seed(grid: &[Vec<Cell>]) -> Vec<f64> {
+pub fn mean_by_seed<I: AsRef<[Cell]>>(grid: &[Vec<I>]) -> Vec<f64> {
     grid.iter()
-        .map(|items| ratio(items.iter().map(|cell| (cell, 1.0))))
+        .map(|items| mean_ratio(items.iter().map(|item| (item.as_ref(), 1.0))))
         .collect()
 }
 
@@ -74,10 +78,10 @@ pub fn mean_by_seed(grid: &[Vec<Cell>]) -> Vec<f64> {
 ///
 /// # Panics
 /// If the two grids differ in shape, or hold another number of rows than there are seeds.
-pub fn paired_difference(
+pub fn paired_difference<I: AsRef<[Cell]>>(
     seeds: &[u64],
-    method: &[Vec<Cell>],
-    baseline: &[Vec<Cell>],
+    method: &[Vec<I>],
+    baseline: &[Vec<I>],
 ) -> Option<Difference> {
     assert!(
         seeds.len() == method.len() && method.len() == baseline.len(),
@@ -88,13 +92,17 @@ pub fn paired_difference(
         method.iter().chain(baseline).all(|row| row.len() == items),
         "the same items for each seed and method"
     );
-    let pairs: Vec<Vec<(Cell, Cell)>> = method
+    let pairs: Vec<Vec<Pair<'_>>> = method
         .iter()
         .zip(baseline)
-        .map(|(m, b)| m.iter().copied().zip(b.iter().copied()).collect())
+        .map(|(m, b)| {
+            m.iter()
+                .map(I::as_ref)
+                .zip(b.iter().map(I::as_ref))
+                .collect()
+        })
         .collect();
-    let measured = |row: &[(Cell, Cell)]| row.iter().any(|(m, b)| m.weight > 0.0 && b.weight > 0.0);
-    if pairs.is_empty() || !pairs.iter().all(|row| measured(row)) {
+    if pairs.is_empty() || !pairs.iter().all(|row| row.iter().any(is_measured)) {
         return None;
     }
     let once = vec![1.0; items];
@@ -109,7 +117,16 @@ pub fn paired_difference(
     })
 }
 
-fn interval(pairs: &[Vec<(Cell, Cell)>], items: usize) -> (f64, f64) {
+/// An item of the method and of the baseline.
+type Pair<'a> = (&'a [Cell], &'a [Cell]);
+
+/// Items that only one method was measured on count for neither.
+fn is_measured((method, baseline): &Pair<'_>) -> bool {
+    let any = |cells: &[Cell]| cells.iter().any(|cell| cell.weight > 0.0);
+    any(method) && any(baseline)
+}
+
+fn interval(pairs: &[Vec<Pair<'_>>], items: usize) -> (f64, f64) {
     let mut rng = ChaCha8Rng::seed_from_u64(SEED);
     let mut drawn: Vec<f64> = (0..RESAMPLES)
         .map(|_| {
@@ -133,24 +150,30 @@ fn interval(pairs: &[Vec<(Cell, Cell)>], items: usize) -> (f64, f64) {
     (percentile(&drawn, TAIL), percentile(&drawn, 1.0 - TAIL))
 }
 
-/// Items that only one method was measured on count for neither.
-fn difference(pairs: &[(Cell, Cell)], times: &[f64]) -> f64 {
+fn difference(pairs: &[Pair<'_>], times: &[f64]) -> f64 {
     let both = || {
         pairs
             .iter()
             .zip(times)
-            .filter(|((m, b), _)| m.weight > 0.0 && b.weight > 0.0)
+            .filter(|(pair, _)| is_measured(pair))
     };
-    ratio(both().map(|((m, _), t)| (m, *t))) - ratio(both().map(|((_, b), t)| (b, *t)))
+    mean_ratio(both().map(|((m, _), t)| (*m, *t))) - mean_ratio(both().map(|((_, b), t)| (*b, *t)))
 }
 
-fn ratio<'a>(cells: impl Iterator<Item = (&'a Cell, f64)>) -> f64 {
-    let (sum, weight) = cells
-        .filter(|(_, times)| *times > 0.0)
-        .fold((0.0, 0.0), |(sum, weight), (cell, times)| {
-            (sum + times * cell.sum, weight + times * cell.weight)
-        });
-    sum / weight
+/// The mean, over those cells of an item that weigh anything, of Σ sum / Σ weight over items that each
+/// count so many times.
+fn mean_ratio<'a>(items: impl Iterator<Item = (&'a [Cell], f64)>) -> f64 {
+    let mut totals: Vec<(f64, f64)> = Vec::new();
+    for (cells, times) in items.filter(|(_, times)| *times > 0.0) {
+        totals.resize(totals.len().max(cells.len()), (0.0, 0.0));
+        for ((sum, weight), cell) in totals.iter_mut().zip(cells) {
+            *sum += times * cell.sum;
+            *weight += times * cell.weight;
+        }
+    }
+    let weighed = totals.iter().filter(|(_, weight)| *weight > 0.0);
+    let ratios: Vec<f64> = weighed.map(|(sum, weight)| sum / weight).collect();
+    mean(&ratios)
 }
 
 fn mean(values: &[f64]) -> f64 {
@@ -172,6 +195,9 @@ fn percentile(sorted: &[f64], share: f64) -> f64 {
 mod tests {
     use super::*;
     use rand_distr::{Distribution, Normal};
+
+    /// Cells by seed, then item.
+    type Grid = Vec<Vec<Cell>>;
 
     fn grid(seeds: usize, items: usize, sum: impl Fn(usize, usize) -> f64) -> Grid {
         (0..seeds)
@@ -229,7 +255,27 @@ mod tests {
         assert_eq!(paired_difference(&[0], &m, &b).unwrap().mean, 1.0);
         let none = vec![vec![cell(0.0, 0.0); 2]];
         assert_eq!(paired_difference(&[0], &none, &b), None);
-        assert_eq!(paired_difference(&[], &[], &[]), None);
+        assert_eq!(paired_difference::<Cell>(&[], &[], &[]), None);
+    }
+
+    /// Mean IoU of two images and three classes: found over union, class by class.
+    #[test]
+    fn a_figure_may_be_a_mean_of_ratios() {
+        let cell = |(sum, weight)| Cell { sum, weight };
+        let image = |classes: [(f64, f64); 3]| classes.map(cell).to_vec();
+        let m = vec![vec![
+            image([(2.0, 4.0), (3.0, 3.0), (0.0, 0.0)]),
+            image([(1.0, 2.0), (0.0, 1.0), (0.0, 0.0)]),
+        ]];
+        // The third class, which no image has, was seen in one: its ratio is 0.
+        let b = vec![vec![
+            image([(2.0, 4.0), (3.0, 3.0), (0.0, 2.0)]),
+            image([(1.0, 2.0), (0.0, 1.0), (0.0, 0.0)]),
+        ]];
+        assert_eq!(mean_by_seed(&m), [(3.0 / 6.0 + 3.0 / 4.0) / 2.0]);
+        assert_eq!(mean_by_seed(&b), [(3.0 / 6.0 + 3.0 / 4.0) / 3.0]);
+        let d = paired_difference(&[0], &m, &b).unwrap();
+        assert!((d.mean - (0.625 - 1.25 / 3.0)).abs() < 1e-12);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What a run is made from, as hashes that a resume must meet again.
 
-use super::RunError;
-use crate::config::RunConfig;
+use crate::{CoreError, to_state};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,15 +11,18 @@ use std::path::Path;
 
 /// A hash for each part that a run is made from, so that a resume can name the one that changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Fingerprint(Vec<(String, String)>);
+pub struct Fingerprint(Vec<(String, String)>);
 
 impl Fingerprint {
     /// Of a config and the files it is run on, each with the name it goes by.
-    pub(super) fn new(
-        config: &RunConfig,
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn new(
+        config: &impl Serialize,
         files: &[(&'static str, impl AsRef<Path>)],
-    ) -> Result<Self, RunError> {
-        let text = vpt_core::to_state(config).to_string();
+    ) -> Result<Self, CoreError> {
+        let text = to_state(config).to_string();
         let mut parts = vec![("config".to_owned(), hex(Sha256::new_with_prefix(text)))];
         for (name, file) in files {
             parts.push(((*name).to_owned(), file_hash(file.as_ref())?));
@@ -28,18 +31,18 @@ impl Fingerprint {
     }
 
     /// With a part that has a hash of its own.
-    pub(super) fn with(mut self, name: &str, hash: &str) -> Self {
+    pub fn with(mut self, name: &str, hash: &str) -> Self {
         self.0.push((name.into(), hash.into()));
         self
     }
 
     /// The hash of the config alone.
-    pub(super) fn config(&self) -> &str {
+    pub fn config(&self) -> &str {
         &self.0[0].1
     }
 
     /// The first part that differs from what `saved` (as it was displayed) has.
-    pub(super) fn changed(&self, saved: &str) -> Option<&str> {
+    pub fn changed(&self, saved: &str) -> Option<&str> {
         let saved: Vec<(&str, &str)> = saved
             .split_whitespace()
             .filter_map(|part| part.split_once('='))
@@ -64,14 +67,17 @@ const MODEL_FILES: [&str; 5] = ["json", "safetensors", "bin", "pth", "gguf"];
 
 /// SHA-256 of what a model is read from, by file name: the file itself, or those of a folder that
 /// hold its configuration, tokenizer and weights.
-pub(super) fn model_files(path: &Path) -> Result<BTreeMap<String, String>, RunError> {
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn model_files(path: &Path) -> Result<BTreeMap<String, String>, CoreError> {
     let mut files = vec![path.to_owned()];
     if path.is_dir() {
-        let entries = std::fs::read_dir(path).map_err(RunError::io(path))?;
+        let entries = std::fs::read_dir(path).map_err(CoreError::io(path))?;
         let entries = entries.map(|entry| entry.map(|entry| entry.path()));
         files = entries
             .collect::<Result<_, _>>()
-            .map_err(RunError::io(path))?;
+            .map_err(CoreError::io(path))?;
         files.retain(|file| {
             let ending = file.extension().and_then(|ending| ending.to_str());
             file.is_file() && ending.is_some_and(|ending| MODEL_FILES.contains(&ending))
@@ -85,11 +91,11 @@ pub(super) fn model_files(path: &Path) -> Result<BTreeMap<String, String>, RunEr
 }
 
 /// SHA-256 of `file`, in hexadecimal.
-fn file_hash(file: &Path) -> Result<String, RunError> {
-    let mut reader = File::open(file).map_err(RunError::io(file))?;
+fn file_hash(file: &Path) -> Result<String, CoreError> {
+    let mut reader = File::open(file).map_err(CoreError::io(file))?;
     let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 20]);
     loop {
-        let read = reader.read(&mut buffer).map_err(RunError::io(file))?;
+        let read = reader.read(&mut buffer).map_err(CoreError::io(file))?;
         if read == 0 {
             return Ok(hex(hash));
         }

@@ -1,0 +1,22 @@
+//! Several runs, each a process of its own: `vpt train` with what they share and what sets them apart.
+
+mod arm;
+mod child;
+mod pool;
+
+pub(crate) use arm::{Arm, arm};
+pub(crate) use pool::Pool;
+
+use crate::args::{BackendArgs, ConfigArgs, VerbosityArgs};
+
+/// What the runs of one command share.
+#[derive(Debug)]
+pub(crate) struct Shared<'a> {
+    pub(crate) layers: &'a ConfigArgs,
+    pub(crate) backend: BackendArgs,
+    pub(crate) verbosity: VerbosityArgs,
+    /// Runs side by side, where the user says it.
+    pub(crate) jobs: Option<usize>,
+    /// Minutes after which an optional run must not end; 0: none.
+    pub(crate) minutes: u64,
+}
