@@ -11,7 +11,7 @@
 //! |---|---|
 //! | eq. 1, 8 (views), 2 (prediction), 4, 7, 8 (targets), 3, 9 (L_pre) | [`PredictiveTask`] and the roles of [`Objective`] |
 //! | §3.2, "a restricted subset of learner parameters" | [`ParamSubset`] |
-//! | eq. 12 (g_down), A.8 (weighted evaluators), Table 4 (random) | [`Evaluator`], [`Feedback`] |
+//! | eq. 12 (g_down), A.8 (weighted evaluators), Table 4 (random) and its mirror image | [`Evaluator`], [`Feedback`] |
 //! | eq. 11, 13, 14, 16–18, 20 (V and what it promises), A.6 (probe) | [`value`] |
 //! | eq. 15 (∇_φ V) | [`MetaGradient`]: [`Nested`], [`Tangent`], [`CentralDifference`], [`LinearTarget`], [`Split`] |
 //! | Algorithm 1, A.7 (burn-in), A.5 (cadence) | [`Trainer`] |
@@ -55,7 +55,7 @@ pub mod weights;
 
 pub use error::CoreError;
 pub use evaluator::Evaluator;
-pub use feedback::{Direction, Downstream, Feedback, RandomDirection};
+pub use feedback::{Direction, Downstream, Feedback, Negated, RandomDirection};
 pub use grad_vector::GradVector;
 pub use meta::{
     CentralDifference, DifferenceStep, EntryValues, LinearTarget, MetaEstimate, MetaGradient,
