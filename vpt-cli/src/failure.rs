@@ -63,6 +63,16 @@ impl From<RunError> for Failure {
     }
 }
 
+impl From<vpt_image::run::RunError> for Failure {
+    fn from(error: vpt_image::run::RunError) -> Self {
+        if error.is_usage() {
+            Self::Usage(with_causes(&error))
+        } else {
+            Self::Run(with_causes(&error))
+        }
+    }
+}
+
 impl From<CoreError> for Failure {
     fn from(error: CoreError) -> Self {
         Self::Run(with_causes(&error))

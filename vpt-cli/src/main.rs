@@ -46,7 +46,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Merge(args) => commands::merge::run(&args),
         Command::Data(args) => commands::data::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
-        Command::Config(args) => commands::config::run(&args),
+        Command::Config(args) => commands::config::run(args),
         Command::Completions(args) => commands::completions::run(&args),
     }
 }

@@ -29,7 +29,8 @@ pub(crate) use score::ScoreArgs;
 pub(crate) use train::TrainArgs;
 
 use crate::backend::BackendName;
-use clap::{Args, Parser, Subcommand};
+use crate::modality::ModalityName;
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::de::value::Error as NameError;
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use std::path::PathBuf;
@@ -97,6 +98,15 @@ pub(crate) struct ConfigArgs {
     /// LoRA adapters to put on it: a folder in PEFT's layout, or a run folder (sets model.adapter).
     #[arg(long, value_name = "DIR")]
     pub(crate) adapter: Option<String>,
+}
+
+impl ConfigArgs {
+    /// As `--set modality=NAME` before every other.
+    pub(crate) fn set_modality(&mut self, name: ModalityName) {
+        let named = name.to_possible_value();
+        let set = named.map(|value| format!("modality={}", value.get_name()));
+        self.set.splice(0..0, set);
+    }
 }
 
 /// Where tensors live.

@@ -13,6 +13,7 @@ Examples:
   vpt train --resume runs/mine                       ... and the rest, as if never stopped
   vpt train --model Qwen/Qwen2.5-0.5B --init-from runs/mine/model   another start for the weights
   vpt train --set lora.rank=16 --set train.lr=1e-3   adapters alone learn, beside a fixed base
+  vpt train --set modality=image --out runs/views    learned views of drawn scenes
   vpt train --json --quiet | jq .loss                events, one JSON object a line";
 
 /// `vpt train`

@@ -4,14 +4,19 @@ use crate::args::ConfigCommandArgs;
 use crate::backend::{BackendName, BackendTask};
 use crate::config::{Config, modality};
 use crate::failure::Failure;
-use crate::modality::{Modality, ModalityName, Text};
+use crate::modality::{Image, Modality, ModalityName, Text};
 use crate::output;
 use burn::tensor::backend::Backend;
 
 /// Prints the resolved config, or only says that it can be run.
-pub(crate) fn run(args: &ConfigCommandArgs) -> Result<(), Failure> {
+pub(crate) fn run(mut args: ConfigCommandArgs) -> Result<(), Failure> {
+    if let Some(name) = args.modality {
+        args.layers.set_modality(name);
+    }
+    let args = &args;
     match modality(None, &args.layers)? {
         ModalityName::Text => resolved::<Text>(args),
+        ModalityName::Image => resolved::<Image>(args),
     }
 }
 

@@ -4,7 +4,7 @@ use crate::args::TrainArgs;
 use crate::backend::{BackendName, BackendTask};
 use crate::config::{Config, differing_key, modality};
 use crate::failure::Failure;
-use crate::modality::{Modality, ModalityName, Text};
+use crate::modality::{Image, Modality, ModalityName, Text};
 use crate::output;
 use crate::progress::Progress;
 use crate::signals::StopRequest;
@@ -24,6 +24,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
         .map(|folder| folder.join("config.toml"));
     match modality(kept.as_deref(), &args.layers)? {
         ModalityName::Text => train::<Text>(args, kept.as_deref()),
+        ModalityName::Image => train::<Image>(args, kept.as_deref()),
     }
 }
 

@@ -62,7 +62,7 @@ pub(crate) fn modality(
         found = ModalityName::from_str(named, false).map_err(|_| ConfigError::Value {
             origin: entry.origin,
             key: "modality".into(),
-            message: format!("neither of {}", names().join(", ")),
+            message: format!("`{named}` is none of {}", names().join(", ")),
         })?;
     }
     Ok(found)

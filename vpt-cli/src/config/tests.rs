@@ -213,7 +213,20 @@ fn the_uppermost_layer_names_the_modality() {
     let of = |set: &[&str]| modality(None, &args(set)).map_err(|error| error.to_string());
     assert_eq!(of(&["seed=1"]), Ok(ModalityName::Text));
     assert_eq!(
-        of(&["modality=smell", "modality=text"]).unwrap_err(),
-        "--set modality=smell: `modality`: neither of `text`"
+        of(&["modality=text", "modality=image"]),
+        Ok(ModalityName::Image)
+    );
+    assert_eq!(
+        of(&["modality=smell"]).unwrap_err(),
+        "--set modality=smell: `modality`: `smell` is none of `text`, `image`"
+    );
+}
+
+#[test]
+fn a_command_of_text_refuses_a_config_of_images() {
+    let refusal = refused(&["modality=image"]);
+    assert!(
+        refusal.starts_with("--set modality=image: `modality`: unknown variant `image`, expected"),
+        "{refusal}"
     );
 }

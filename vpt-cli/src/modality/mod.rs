@@ -1,7 +1,9 @@
 //! What a run learns from. The commands that serve every modality see one through [`Modality`].
 
+mod image;
 mod text;
 
+pub(crate) use image::Image;
 pub(crate) use text::Text;
 
 use crate::config::Keys;
@@ -18,6 +20,8 @@ use vpt_core::run::{RunOptions, RunOutcome, Tell};
 pub(crate) enum ModalityName {
     /// Language.
     Text,
+    /// Vision.
+    Image,
 }
 
 /// A modality's runs.

@@ -14,6 +14,7 @@ mod gguf;
 mod hub;
 #[path = "../../../tests/hub_server.rs"]
 mod hub_server;
+mod image;
 mod inspect;
 mod repeat;
 mod resume;

@@ -7,23 +7,27 @@ use crate::args::{Experiment, ExperimentArgs};
 use crate::backend::BackendName;
 use crate::config::modality;
 use crate::failure::Failure;
-use crate::modality::{Modality, ModalityName, Text};
+use crate::modality::{Image, Modality, ModalityName, Text};
 use crate::output;
 
 /// Runs what is left of an experiment, and reports on all of it.
 pub(crate) fn run(mut args: ExperimentArgs) -> Result<(), Failure> {
     BackendName::choose(args.backend.backend)?;
-    if let Experiment::File(file) = &args.name
-        && let Some(other) = args.layers.config.replace(file.clone())
-    {
-        return Err(Failure::Usage(format!(
-            "--config {}: the experiment's config is {}; lay keys over it with --set",
-            other.display(),
-            file.display()
-        )));
+    match &args.name {
+        Experiment::Headline(name) => args.layers.set_modality(*name),
+        Experiment::File(file) => {
+            if let Some(other) = args.layers.config.replace(file.clone()) {
+                return Err(Failure::Usage(format!(
+                    "--config {}: the experiment's config is {}; lay keys over it with --set",
+                    other.display(),
+                    file.display()
+                )));
+            }
+        }
     }
     match modality(None, &args.layers)? {
         ModalityName::Text => compare::<Text>(&args),
+        ModalityName::Image => compare::<Image>(&args),
     }
 }
 
