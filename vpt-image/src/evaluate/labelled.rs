@@ -175,6 +175,30 @@ impl<Y> Labelled<Y> {
         self.len() == 0
     }
 
+    /// The first `count` samples that can be used, or all there are.
+    ///
+    /// # Errors
+    /// A sample that cannot be used, unless such ones are left out.
+    pub fn first<Q: Question<Truth = Y>>(
+        &self,
+        question: &Q,
+        count: usize,
+        patch: usize,
+    ) -> Result<Vec<usize>, EvaluateError> {
+        let mut found = vec![];
+        for index in 0..self.len() {
+            if found.len() == count {
+                break;
+            }
+            match self.sample(question, index, patch) {
+                Ok(_) => found.push(index),
+                Err(error) if self.skips(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(found)
+    }
+
     /// A sample's image as the set has it.
     ///
     /// # Errors

@@ -5,27 +5,36 @@ use super::labels::{Labels, Use};
 use super::measure::Heads;
 use crate::artefacts::{Strip, coloured, grey, shaded, side_by_side};
 use crate::designer::MaskDesigner;
-use crate::evaluate::{show_depth, show_segmentation};
+use crate::evaluate::{Labelled, Question, show_depth, show_segmentation};
 use crate::images::{ImageProcessor, Planes, RgbImage, encode_png};
 use crate::vit::Vit;
 use burn::tensor::{Tensor, TensorData, backend::Backend};
 use std::path::Path;
 use vpt_core::layers::float_options;
 
-/// The first `count` validation images, of whichever set there is.
-pub(super) fn fixed_images(labels: &Labels, count: usize) -> Result<Vec<RgbImage>, RunError> {
-    let images = |len: usize, image: &dyn Fn(usize) -> Result<RgbImage, RunError>| {
-        (0..count.min(len)).map(image).collect()
-    };
+/// The first `count` validation images that can be used, of whichever set there is.
+pub(super) fn fixed_images(
+    labels: &Labels,
+    count: usize,
+    patch: usize,
+) -> Result<Vec<RgbImage>, RunError> {
     if let Some(asked) = &labels.segmentation {
-        let set = asked.part(Use::Validation);
-        return images(set.len(), &|index| Ok(set.image(index)?));
+        return first(&asked.question, &asked.part(Use::Validation), count, patch);
     }
     if let Some(asked) = &labels.depth {
-        let set = asked.part(Use::Validation);
-        return images(set.len(), &|index| Ok(set.image(index)?));
+        return first(&asked.question, &asked.part(Use::Validation), count, patch);
     }
     Ok(vec![])
+}
+
+fn first<Q: Question>(
+    question: &Q,
+    set: &Labelled<Q::Truth>,
+    count: usize,
+    patch: usize,
+) -> Result<Vec<RgbImage>, RunError> {
+    let indices = set.first(question, count, patch)?.into_iter();
+    indices.map(|index| Ok(set.image(index)?)).collect()
 }
 
 /// m_φ of `images` after `step` steps.

@@ -9,7 +9,7 @@ use super::{RunError, RunEvent};
 use crate::artefacts::{
     Ending, Evaluation, EvaluationEvent, Event, Figures, RunSummary, SetResult, Split, Subject,
 };
-use crate::config::{ObjectiveKind, RunConfig};
+use crate::config::{Method, ObjectiveKind, RunConfig};
 use crate::images::RgbImage;
 use crate::objective::{Collapse, CollapseWatch, KnnGuard, Verdict as Judgement};
 use crate::vit::Vit;
@@ -42,10 +42,11 @@ impl<'a, I: Backend> VisionWork<'a, I> {
         out: &Path,
         parts: Assembled<I>,
     ) -> Result<Self, RunError> {
+        let patch = parts.start.config().patch_size;
         let guard = &config.guard;
         let alarm = guard.collapse > 0 && config.objective.kind == ObjectiveKind::Dino;
         Ok(Self {
-            fixed: fixed_images(&parts.labels, config.eval.figures)?,
+            fixed: fixed_images(&parts.labels, config.eval.figures, patch)?,
             guard: guard.watch.then(|| KnnGuard::new(config.guard())),
             ending: Ending::Complete,
             watch: alarm.then(|| CollapseWatch::new(config.objective.outputs, guard.collapse)),
@@ -264,8 +265,8 @@ impl<I: Backend> Work for VisionWork<'_, I> {
         })
     }
 
-    /// The validation images; at the end the test images too, also by the backbone that the run began with
-    /// and by fresh weights.
+    /// The validation images; at the end the test images too, by the baseline also with the backbone that it
+    /// began with and with fresh weights.
     fn measure(
         &mut self,
         last: bool,
@@ -289,7 +290,7 @@ impl<I: Backend> Work for VisionWork<'_, I> {
             return Ok(flow);
         }
         self.evaluation.test = results.next().unwrap_or_default();
-        if self.config.eval.references {
+        if self.config.eval.references && self.config.method == Method::Baseline {
             let (start, fresh) = (&self.parts.start, &self.parts.fresh);
             let references = [(Subject::Start, start), (Subject::Fresh, fresh)];
             let mut found = vec![];

@@ -137,10 +137,10 @@ pub struct Shown<Y> {
     pub predicted: Y,
 }
 
-/// What a head says of the first `count` images of a set, to be looked at.
+/// What a head says of the first `count` images of a set that can be used, to be looked at.
 ///
 /// # Errors
-/// A sample that cannot be used.
+/// A sample that cannot be used, unless such ones are left out.
 pub fn show_segmentation<I: Backend>(
     backbone: &Vit<I>,
     (question, head): (&Segmentation, &Head<I>),
@@ -155,7 +155,7 @@ pub fn show_segmentation<I: Backend>(
 /// As [`show_segmentation`].
 ///
 /// # Errors
-/// A sample that cannot be used.
+/// As [`show_segmentation`].
 pub fn show_depth<I: Backend>(
     backbone: &Vit<I>,
     (question, head): (&Depth, &Head<I>),
@@ -185,5 +185,6 @@ fn show<Q: Question, I: Backend>(
             truth: sample.truth,
         })
     };
-    (0..count.min(set.len())).map(shown).collect()
+    let first = set.first(question, count, patch)?;
+    first.into_iter().map(shown).collect()
 }
