@@ -33,7 +33,7 @@ pub use folder::save_model;
 pub use merge::merge;
 pub use origin::Origin;
 pub use places::locate;
-pub use score::{FeedbackOptions, Texts, score};
+pub use score::{FeedbackOptions, Scored, Texts, score};
 pub use standalone::Model;
 pub use stream_sample::{Span, SpanKind, StreamSample};
 pub use train::{RunEvent, RunOptions, RunOutcome, train};

@@ -16,14 +16,15 @@ use burn::tensor::backend::Backend;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// The learner of `config.model.path` alone, for ids that no tokenizer is asked about.
+/// The learner of `config.model.path` alone, for ids that no tokenizer is asked about, and what was
+/// noticed while loading.
 pub(super) fn open_learner<B: Backend>(
     config: &RunConfig,
     device: &B::Device,
-) -> Result<Decoder<B>, RunError> {
+) -> Result<(Decoder<B>, LoadNotes), RunError> {
     let origin = Origin::at(&locate_model(&config.model.path)?)?;
-    let (learner, _) = origin.learner(&config.model.head.options(), device)?;
-    loaded(learner, config)
+    let (learner, notes) = origin.learner(&config.model.head.options(), device)?;
+    Ok((loaded(learner, config)?, notes))
 }
 
 /// A model with its tokenizer, as a run or the Hub left it.
