@@ -78,8 +78,13 @@ pub fn score<B: Backend>(
     let (documents, sources) = match texts {
         Texts::Tokens(file) => (read_tokens(file)?, None),
         Texts::Plain(texts) => {
-            let ids = model.tokenizer.encode_all(texts.to_vec())?;
-            (ids.into_iter().map(whole).collect(), None)
+            let ids = model.tokenizer.encode_all(texts.to_vec())?.into_iter();
+            let beginning = model.tokenizer.beginning();
+            let begun = ids.map(|answer| Document {
+                prompt: beginning.to_vec(),
+                answer,
+            });
+            (begun.collect(), None)
         }
         Texts::Labelled(file) => {
             let made = reader

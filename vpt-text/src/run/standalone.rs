@@ -123,7 +123,7 @@ impl<B: Backend> Model<B> {
             }),
         };
         let prompts = texts.iter().map(prompt).collect();
-        Ok(self.tokenizer.encode_all(prompts)?)
+        Ok(self.tokenizer.encode_texts(prompts)?)
     }
 
     /// How completions end and are batched by `config`; greedy, one a prompt.

@@ -184,8 +184,8 @@ pub fn log_probabilities<B: Backend>(
 /// A context and a continuation of it, in tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Continuation {
-    /// What is given. Where there is no text before the continuation, the model's
-    /// beginning-of-text token, or else its end-of-text token.
+    /// What is given. Where there is no text before the continuation, the last of the tokens that
+    /// the tokenizer sets before every text, or else its end-of-text token.
     pub context: Vec<u32>,
     /// What is scored.
     pub continuation: Vec<u32>,
@@ -194,27 +194,25 @@ pub struct Continuation {
 impl Continuation {
     /// Tokens of `context` and `continuation` as lm-evaluation-harness makes them: blanks at the
     /// context's end go to the continuation, the two are encoded as one text, and what lies beyond
-    /// as many tokens as the context has by itself is the continuation. `prefix` stands for an
-    /// empty context.
+    /// as many tokens as the context has by itself is the continuation.
     ///
     /// # Errors
     /// A text that cannot be encoded.
     pub fn encode(
         tokenizer: &Tokenizer,
-        prefix: u32,
         context: &str,
         continuation: &str,
     ) -> Result<Self, TokenizerError> {
         if context.is_empty() {
             return Ok(Self {
-                context: vec![prefix],
+                context: vec![*tokenizer.beginning().last().unwrap_or(&tokenizer.eos_id())],
                 continuation: tokenizer.encode(continuation)?,
             });
         }
         // Python takes the four separators U+001C to U+001F for blanks, too.
         let blank = |c: char| c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c);
-        let whole = tokenizer.encode(&format!("{context}{continuation}"))?;
-        let context = tokenizer.encode(context.trim_end_matches(blank))?;
+        let whole = tokenizer.encode_text(&format!("{context}{continuation}"))?;
+        let context = tokenizer.encode_text(context.trim_end_matches(blank))?;
         let continuation = whole.get(context.len()..).unwrap_or_default().to_vec();
         Ok(Self {
             context,

@@ -75,7 +75,7 @@ impl<'a, B: Backend> Asking<'a, B> {
             Some(generate) => {
                 let how = generation(tokenizer, generate, seed)?;
                 let prompts = items.items.iter().map(|item| item.prompt.clone());
-                let prompts = tokenizer.encode_all(prompts.collect())?;
+                let prompts = tokenizer.encode_texts(prompts.collect())?;
                 let room = max_length.saturating_sub(generate.max_new_tokens);
                 let truncated = prompts.iter().filter(|prompt| prompt.len() > room).count();
                 let options = Generation {
@@ -252,7 +252,7 @@ fn choices<B: Backend>(
     let delimiter = &task.definition.prompt.target_delimiter;
     let encoded = |context: &str, option: &String| {
         let continuation = format!("{delimiter}{option}");
-        Continuation::encode(tokenizer, tokenizer.eos_id(), context, &continuation)
+        Continuation::encode(tokenizer, context, &continuation)
     };
     let contexts = match task.needs_choices_alone() {
         true => 2,
