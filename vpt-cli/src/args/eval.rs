@@ -70,7 +70,7 @@ pub(crate) struct TaskArgs {
     /// Keep whole prompts in the result, not only their hashes.
     #[arg(long, requires = "task")]
     pub(crate) log_prompts: bool,
-    /// Write the result, with every item, to this file.
+    /// Write the result, with every item, to this file; interrupted, the same command goes on.
     #[arg(long, value_name = "FILE.json", requires = "task")]
     pub(crate) out: Option<PathBuf>,
 }

@@ -32,7 +32,7 @@ pub use evaluate::{HeldOut, Measuring, SplitResult, evaluate};
 pub use folder::save_model;
 pub use merge::merge;
 pub use origin::Origin;
-pub use score::{FeedbackOptions, Texts, score};
+pub use score::{FeedbackOptions, Scored, Texts, score};
 pub use standalone::Model;
 pub use stream_sample::{Span, SpanKind, StreamSample};
 pub use train::{RunEvent, train};

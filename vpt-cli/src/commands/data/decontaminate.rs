@@ -45,7 +45,7 @@ pub(crate) fn run(args: &DecontaminateArgs) -> Result<(), Failure> {
     };
     let mut watch = Watch::new(args.verbosity);
     let records = Records::open(files, &data.columns, data.filter().map_err(RunError::from)?);
-    let done = decontaminate(records, &data.columns, &index, outputs, |summary| {
+    let done = decontaminate(records, &index, outputs, |summary| {
         watch.observe(summary);
         match stop.signal() {
             Some(_) => ControlFlow::Break(()),
