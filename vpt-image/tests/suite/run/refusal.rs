@@ -183,10 +183,10 @@ fn labels_out_of_range_and_unreadable_images_end_a_run_or_are_skipped() {
     fresh(folder.path(), "labels", &config(folder.path(), &skipping));
 
     labelled(&root, |_| 1);
-    let broken = root.join("images/training/003.png");
+    let broken = root.join("images/training/002.png");
     std::fs::write(&broken, "no image").unwrap();
     let (message, _) = refused(folder.path(), &keys);
-    assert!(message.contains("003.png"), "{message}");
+    assert!(message.contains("002.png"), "{message}");
     let (_, summary) = fresh(folder.path(), "images", &config(folder.path(), &skipping));
     assert!(summary.skipped > 0 || summary.steps == 4);
 }
