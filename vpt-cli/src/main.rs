@@ -38,6 +38,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
     match command {
         Command::Train(args) => commands::train::run(&args),
         Command::Experiment(args) => commands::experiment::run(args),
+        Command::Sweep(args) => commands::sweep::run(&args),
         Command::Eval(args) => commands::eval::run(&args),
         Command::Score(args) => commands::score::run(&args),
         Command::Generate(args) => commands::generate::run(&args),

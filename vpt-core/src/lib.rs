@@ -23,7 +23,7 @@
 //! [`layers`] are what they compute with.
 //!
 //! [`run`] carries a trainer through a run folder: the loop, the log, checkpoints, and going on after an
-//! interruption. [`experiment`] compares finished runs, and `report` (a feature) draws them.
+//! interruption. [`experiment`] compares finished runs, `report` (a feature) draws them, and `sweep` (another) searches settings.
 //!
 //! Libraries return errors and never print; randomness is drawn on the host from generators that
 //! checkpoints hold.
@@ -48,6 +48,8 @@ pub mod report;
 pub mod run;
 mod stateful;
 mod subset;
+#[cfg(feature = "sweep")]
+pub mod sweep;
 mod task;
 mod train;
 pub mod value;

@@ -11,6 +11,7 @@ mod generate;
 mod inspect;
 mod merge;
 mod score;
+mod sweep;
 mod train;
 
 pub(crate) use bench::{BenchArgs, BenchCommand, BenchCommonArgs, OverheadArgs, ScalingArgs};
@@ -26,6 +27,7 @@ pub(crate) use generate::GenerateArgs;
 pub(crate) use inspect::InspectArgs;
 pub(crate) use merge::MergeArgs;
 pub(crate) use score::ScoreArgs;
+pub(crate) use sweep::SweepArgs;
 pub(crate) use train::TrainArgs;
 
 use crate::backend::BackendName;
@@ -51,6 +53,9 @@ pub(crate) enum Command {
     /// Run methods × seeds under one budget, and report the comparison.
     #[command(after_help = experiment::EXAMPLES)]
     Experiment(ExperimentArgs),
+    /// Search settings over trials, and report which no other beats.
+    #[command(after_help = sweep::EXAMPLES)]
+    Sweep(SweepArgs),
     /// Score a model on a labelled file (losses, and greedy Pass@1) or on an evaluation task.
     #[command(after_help = eval::EXAMPLES)]
     Eval(EvalArgs),

@@ -12,4 +12,5 @@ pub(crate) mod inspect;
 pub(crate) mod merge;
 mod runs;
 pub(crate) mod score;
+pub(crate) mod sweep;
 pub(crate) mod train;

@@ -19,6 +19,7 @@ mod inspect;
 mod repeat;
 mod resume;
 mod score;
+mod sweep;
 
 use assert_cmd::Command;
 use serde_json::{Value, json};

@@ -50,7 +50,6 @@ fn optional(measured: &Option<Measured>, show: impl Fn(f64) -> String) -> String
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::experiment::{summarise, synthetic};
 
     #[test]

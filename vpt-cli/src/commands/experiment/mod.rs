@@ -2,7 +2,7 @@
 
 mod plan;
 
-use super::runs::{Pool, Shared};
+use super::runs::{Failures, Pool, Shared};
 use crate::args::{Experiment, ExperimentArgs};
 use crate::backend::BackendName;
 use crate::config::modality;
@@ -43,6 +43,7 @@ fn compare<M: Modality>(args: &ExperimentArgs) -> Result<(), Failure> {
         verbosity: args.verbosity,
         jobs: args.jobs,
         minutes: args.minutes,
+        failures: Failures::End,
     };
     let arms = plan::plan::<M>(args, (&methods, &seeds), &shared)?;
     Pool::new(&arms, &shared).run()?;

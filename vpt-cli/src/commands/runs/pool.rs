@@ -1,15 +1,15 @@
 //! Runs side by side, a few at a time.
 
-use super::Shared;
 use super::arm::{Arm, State};
 use super::child::{self, Event, Message};
+use super::{Failures, Shared};
 use crate::failure::Failure;
 use crate::output;
 use crate::progress::Progress;
 use crate::signals::ENDING;
 use signal_hook::consts::SIGTERM;
 use signal_hook::iterator::Signals;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::process::Child;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
@@ -30,6 +30,10 @@ pub(crate) struct Pool<'a> {
     /// The longest that a run has taken so far.
     longest: Duration,
     finished: usize,
+    /// Runs that were opened.
+    begun: BTreeSet<usize>,
+    /// What runs said that failed after that.
+    failed: BTreeMap<usize, String>,
     progress: Progress,
     sender: Sender<(usize, Message)>,
     receiver: Receiver<(usize, Message)>,
@@ -57,6 +61,8 @@ impl<'a> Pool<'a> {
             began: Instant::now(),
             longest: Duration::ZERO,
             finished: done.len(),
+            begun: BTreeSet::new(),
+            failed: BTreeMap::new(),
             progress,
             sender,
             receiver,
@@ -64,12 +70,12 @@ impl<'a> Pool<'a> {
         }
     }
 
-    /// Runs all that is left.
+    /// Runs all that is left; returns what failed on the way, by index, where failures are but noted.
     ///
     /// # Errors
     /// The first run that failed, or a signal. The runs beside it have then ended too, each with a checkpoint
     /// to go on from.
-    pub(crate) fn run(mut self) -> Result<(), Failure> {
+    pub(crate) fn run(mut self) -> Result<BTreeMap<usize, String>, Failure> {
         let mut signals =
             Signals::new(ENDING).map_err(|error| Failure::Run(format!("signals: {error}")))?;
         loop {
@@ -94,7 +100,7 @@ impl<'a> Pool<'a> {
             ));
         }
         self.progress.end();
-        self.ending.map_or(Ok(()), Err)
+        self.ending.map_or(Ok(self.failed), Err)
     }
 
     fn fill(&mut self) {
@@ -130,7 +136,10 @@ impl<'a> Pool<'a> {
     fn heard(&mut self, index: usize, line: &str) {
         let name = &self.arms[index].name;
         match serde_json::from_str(line) {
-            Ok(Event::Started { start_step }) => self.progress.skip(start_step),
+            Ok(Event::Started { start_step }) => {
+                self.begun.insert(index);
+                self.progress.skip(start_step);
+            }
             Ok(Event::Step { step, loss }) => {
                 self.progress.advance(&format!("{name} loss {loss:.4}"));
                 if step == self.arms[index].steps {
@@ -154,6 +163,7 @@ impl<'a> Pool<'a> {
             return;
         };
         self.longest = self.longest.max(started.elapsed());
+        let has_begun = self.begun.contains(&index);
         let name = &self.arms[index].name;
         match child.wait() {
             Ok(status) if status.success() => {
@@ -166,10 +176,14 @@ impl<'a> Pool<'a> {
             Ok(_) if self.ending.is_some() => {}
             Ok(status) => {
                 let message = format!("{name}: {}", child::complaint(last_words, status));
-                self.give_up(match status.code() {
-                    Some(2) => Failure::Usage(message),
-                    _ => Failure::Run(message),
-                });
+                match status.code() {
+                    Some(2) => self.give_up(Failure::Usage(message)),
+                    Some(1) if has_begun && self.shared.failures == Failures::AreNoted => {
+                        self.progress.note(&message);
+                        self.failed.insert(index, message);
+                    }
+                    _ => self.give_up(Failure::Run(message)),
+                }
             }
             Err(error) => self.give_up(Failure::Run(format!("{name}: {error}"))),
         }
