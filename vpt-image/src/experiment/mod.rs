@@ -6,6 +6,4 @@ mod summary;
 pub(crate) mod synthetic;
 mod table;
 
-pub use summary::{
-    BASELINE, MethodSummary, Probed, Summary, read_runs, reference, summarise, summarise_runs,
-};
+pub use summary::{BASELINE, MethodSummary, Probed, Summary, read_runs, summarise, summarise_runs};

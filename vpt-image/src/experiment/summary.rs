@@ -143,7 +143,7 @@ pub fn summarise_runs(runs: &[Run]) -> Result<Summary, ExperimentError> {
 }
 
 /// A reference backbone's figures, from the first run that has them.
-pub fn reference(runs: &[Run], of: impl Fn(&Run) -> Option<&SetResult>) -> Option<Figures> {
+fn reference(runs: &[Run], of: impl Fn(&Run) -> Option<&SetResult>) -> Option<Figures> {
     runs.iter().find_map(of).map(|result| result.figures)
 }
 

@@ -112,10 +112,19 @@ fn a_run_folder_holds_what_it_should() {
         ],
         [4; 3]
     );
+    assert!(run.evaluation.start.is_none());
+    let looks = |out: &std::path::Path| {
+        let events = log(out).into_iter();
+        events
+            .filter(|event| event["event"] == "evaluation")
+            .count()
+    };
+    // Validation after 0, 2 and 4 steps, test after 4.
+    assert_eq!(looks(&out), 4);
+
+    let keys = [("method", "\"baseline\"")];
+    let (out, _) = fresh(folder.path(), "baseline", &config(folder.path(), &keys));
+    let run = Run::read(&out).unwrap();
     assert!(run.evaluation.start.is_some() && run.evaluation.fresh.is_some());
-    // Fixed images: looked at again, they are the same.
-    let evaluations = log(&out)
-        .into_iter()
-        .filter(|event| event["event"] == "evaluation");
-    assert_eq!(evaluations.count(), 2 + 4);
+    assert_eq!(looks(&out), 6);
 }

@@ -52,11 +52,14 @@ fn a_run_goes_on_as_if_it_had_not_stopped() {
 #[test]
 fn before_its_burn_in_every_method_is_the_baseline() {
     let folder = tempfile::tempdir().unwrap();
-    let base = config(folder.path(), &[("method", "\"baseline\"")]);
+    // The baseline alone would measure them.
+    let alone = ("eval.references", "false");
+    let base = config(folder.path(), &[("method", "\"baseline\""), alone]);
     let (baseline, _) = fresh(folder.path(), "baseline", &base);
     for method in ["value", "random-masks", "negated"] {
         let method_key = format!("\"{method}\"");
-        let keys = [("method", method_key.as_str()), ("value.burn_in", "9")];
+        let method_key = ("method", method_key.as_str());
+        let keys = [method_key, alone, ("value.burn_in", "9")];
         let (out, _) = fresh(folder.path(), method, &config(folder.path(), &keys));
         for file in ["model/model.safetensors", "evaluation.json"] {
             assert!(
@@ -65,7 +68,7 @@ fn before_its_burn_in_every_method_is_the_baseline() {
             );
         }
         // Masks shape something once there are some.
-        let shaped = config(folder.path(), &keys[..1]);
+        let shaped = config(folder.path(), &keys[..2]);
         let (shaped, _) = fresh(folder.path(), &format!("{method}-shaped"), &shaped);
         let file = "model/model.safetensors";
         assert!(bytes(&baseline, file) != bytes(&shaped, file), "{method}");
