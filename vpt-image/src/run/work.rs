@@ -20,6 +20,9 @@ use std::time::Instant;
 use vpt_core::parameters;
 use vpt_core::run::{Fingerprint, Log, Schedule, Tell, Times, Verdict, Work, write_json};
 
+/// What a measurement found: its heads, the figures of each set, and whether to go on.
+type Look<I> = (Heads<I>, Vec<SetResult>, ControlFlow<()>);
+
 /// A vision run, assembled.
 pub(super) struct VisionWork<'a, I: Backend> {
     config: &'a RunConfig,
@@ -66,7 +69,7 @@ impl<'a, I: Backend> VisionWork<'a, I> {
         last: bool,
         log: &mut Log,
         tell: &mut Tell<'_, RunEvent>,
-    ) -> Result<(Heads<I>, Vec<SetResult>, ControlFlow<()>), RunError> {
+    ) -> Result<Look<I>, RunError> {
         let (labels, step) = (&self.parts.labels, self.parts.trainer.step());
         let mut start = Instant::now();
         let heads = Heads::fit(self.config, labels, backbone)?;

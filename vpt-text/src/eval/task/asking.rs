@@ -11,6 +11,7 @@ use crate::score::{Continuation, ContinuationScore, continuations, scores_by_bat
 use crate::tokenizer::Tokenizer;
 use burn::tensor::backend::Backend;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 /// Items of a split, in tokens: what a model is about to be asked.
 pub struct Asking<'a, B: Backend> {
@@ -128,9 +129,9 @@ impl<'a, B: Backend> Asking<'a, B> {
         let wanted = (0..self.count).map(|item| !said.contains_key(&item));
         for batch in self.batches(wanted.collect())? {
             for (item, new) in batch? {
-                if !said.contains_key(&item) {
+                if let Entry::Vacant(place) = said.entry(item) {
                     kept.keep(split, item, &new)?;
-                    said.insert(item, new);
+                    place.insert(new);
                 }
             }
             if said.len() < self.count && ends() {
