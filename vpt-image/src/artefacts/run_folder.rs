@@ -140,10 +140,13 @@ impl Run {
         })
     }
 
-    /// The steps that were probed, in order.
+    /// The steps that were probed, in order; not those in which the backbone was frozen, of which nothing was
+    /// predicted and nothing came.
     pub fn probes(&self) -> impl Iterator<Item = &ProbeEvent> {
         self.events.iter().filter_map(|event| match event {
-            Event::Probe(probe) => Some(probe),
+            Event::Probe(probe) if probe.sgd_predicted != 0.0 || probe.sgd_realised != 0.0 => {
+                Some(probe)
+            }
             _ => None,
         })
     }

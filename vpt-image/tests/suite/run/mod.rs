@@ -26,6 +26,7 @@ const TINY: Keys<'static> = &[
     ("objective.hidden", "12"),
     ("objective.bottleneck", "6"),
     ("objective.outputs", "10"),
+    ("objective.batch_norm", "false"),
     ("objective.head_burn_in", "1"),
     ("data.size", "32"),
     ("data.count", "9"),
