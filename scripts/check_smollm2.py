@@ -12,7 +12,8 @@ Three things are compared, and the first that differs ends the check with an err
                     at most 1e-3 nats apart; and of the second half of each text given its first
                     half, with the end-of-text token after it, as text (`vpt eval`), so that its
                     tokens are checked by the same number.
-    continuation    of a few prompts, greedily: the same text, special tokens left out.
+    continuation    of a few prompts, greedily, up to an end-of-text token: the same text, special
+                    tokens left out.
     export          the folder that a run leaves when nothing was learned (learning rate 0):
                     Transformers loads it with the same logits, and its tokenizer cuts every
                     text as `vpt` does.
@@ -138,12 +139,14 @@ def continuation(binary: Path, model, cut: ByteLevel) -> None:
         binary, "generate", "--model", str(MODEL), "--raw", "--json",
         "--max-new-tokens", str(NEW_TOKENS), *PROMPTS,
     )
+    # vpt ends a text at the tokenizer's end-of-text token and at the one that the file names.
+    named = gguf.GGUFReader(MODEL).fields["tokenizer.ggml.eos_token_id"].contents()
     letters = {letter: byte for byte, letter in cut.letters.items()}
     tokens = {i: token for token, i in cut.ids.items()}
     for prompt, line in zip(PROMPTS, said.splitlines(), strict=True):
         ids = torch.tensor([cut.encode(prompt)])
         output = model.generate(
-            ids, attention_mask=torch.ones_like(ids), do_sample=False, eos_token_id=END_OF_TEXT,
+            ids, attention_mask=torch.ones_like(ids), do_sample=False, eos_token_id=[END_OF_TEXT, named],
             max_new_tokens=NEW_TOKENS, pad_token_id=END_OF_TEXT,
         )[0, ids.shape[1]:].tolist()
         text = "".join(tokens[i] for i in output if i not in cut.control)

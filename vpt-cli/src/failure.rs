@@ -4,6 +4,7 @@ use crate::backend::BackendError;
 use crate::config::ConfigError;
 use std::error::Error;
 use std::io;
+use vpt_core::CoreError;
 use vpt_image::features::FeatureError;
 use vpt_text::run::RunError;
 
@@ -62,6 +63,22 @@ impl From<RunError> for Failure {
     }
 }
 
+impl From<vpt_image::run::RunError> for Failure {
+    fn from(error: vpt_image::run::RunError) -> Self {
+        if error.is_usage() {
+            Self::Usage(with_causes(&error))
+        } else {
+            Self::Run(with_causes(&error))
+        }
+    }
+}
+
+impl From<CoreError> for Failure {
+    fn from(error: CoreError) -> Self {
+        Self::Run(with_causes(&error))
+    }
+}
+
 impl From<FeatureError> for Failure {
     fn from(error: FeatureError) -> Self {
         Self::Run(with_causes(&error))
@@ -90,6 +107,11 @@ pub(crate) fn with_causes(error: &dyn Error) -> String {
         cause = error.source();
     }
     message
+}
+
+/// For `map_err` on what was read from elsewhere.
+pub(crate) fn failed(error: impl Error) -> Failure {
+    Failure::Run(with_causes(&error))
 }
 
 /// One line, whatever it was.

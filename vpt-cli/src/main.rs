@@ -7,6 +7,7 @@ mod backend;
 mod commands;
 mod config;
 mod failure;
+mod modality;
 mod model;
 mod output;
 mod progress;
@@ -37,6 +38,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
     match command {
         Command::Train(args) => commands::train::run(&args),
         Command::Experiment(args) => commands::experiment::run(args),
+        Command::Sweep(args) => commands::sweep::run(&args),
         Command::Eval(args) => commands::eval::run(&args),
         Command::Score(args) => commands::score::run(&args),
         Command::Generate(args) => commands::generate::run(&args),
@@ -45,7 +47,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Merge(args) => commands::merge::run(&args),
         Command::Data(args) => commands::data::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
-        Command::Config(args) => commands::config::run(&args),
+        Command::Config(args) => commands::config::run(args),
         Command::Completions(args) => commands::completions::run(&args),
     }
 }

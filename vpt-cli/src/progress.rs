@@ -94,6 +94,11 @@ impl Progress {
         }
     }
 
+    /// Whether all steps are done.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.done >= self.total
+    }
+
     /// What goes on while no step is taken.
     pub(crate) fn say(&self, message: &str) {
         if let Display::Bar(bar) = &self.display {

@@ -23,6 +23,14 @@ pub enum CoreError {
         /// What is wrong with it.
         message: String,
     },
+    /// A folder or file is not what was asked for.
+    #[error("{path}: {message}")]
+    Folder {
+        /// The folder or file.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
     /// A tensor of a file is missing or has another shape, type or value than the module.
     #[error("tensor `{name}`: {message}")]
     Tensor {
@@ -55,6 +63,14 @@ impl CoreError {
     pub fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { path, source }
+    }
+
+    /// A folder or file that is not what was asked for.
+    pub fn folder(path: impl Into<PathBuf>, message: impl ToString) -> Self {
+        Self::Folder {
+            path: path.into(),
+            message: message.to_string(),
+        }
     }
 
     /// A failure of the data behind a [`Source`](crate::Source) or an

@@ -255,3 +255,44 @@ impl<F: Stateful> Stateful for RandomDirection<F> {
         self.truth.restore(truth)
     }
 }
+
+/// −g_down in place of g_down: what should do harm if the value means anything. V is logged against
+/// g_down itself.
+pub struct Negated<F>(pub F);
+
+impl<T, I, F> Feedback<T, I> for Negated<F>
+where
+    I: Backend,
+    T: On<Autodiff<I>>,
+    F: Feedback<T, I>,
+{
+    fn direction(
+        &mut self,
+        learner: &LearnerOf<T, I>,
+        subset: &ParamSubset,
+    ) -> Result<Direction<I>, CoreError> {
+        let truth = self.0.direction(learner, subset)?;
+        Ok(Direction {
+            steer: truth.downstream.scaled(-1.0),
+            ..truth
+        })
+    }
+
+    fn resample(
+        &mut self,
+        learner: &LearnerOf<T, I>,
+        subset: &ParamSubset,
+    ) -> Result<GradVector<I>, CoreError> {
+        self.0.resample(learner, subset)
+    }
+}
+
+impl<F: Stateful> Stateful for Negated<F> {
+    fn state(&self) -> serde_json::Value {
+        self.0.state()
+    }
+
+    fn restore(&mut self, state: serde_json::Value) -> Result<(), CoreError> {
+        self.0.restore(state)
+    }
+}

@@ -11,7 +11,7 @@
 //! |---|---|
 //! | eq. 1, 8 (views), 2 (prediction), 4, 7, 8 (targets), 3, 9 (L_pre) | [`PredictiveTask`] and the roles of [`Objective`] |
 //! | §3.2, "a restricted subset of learner parameters" | [`ParamSubset`] |
-//! | eq. 12 (g_down), A.8 (weighted evaluators), Table 4 (random) | [`Evaluator`], [`Feedback`] |
+//! | eq. 12 (g_down), A.8 (weighted evaluators), Table 4 (random) and its mirror image | [`Evaluator`], [`Feedback`] |
 //! | eq. 11, 13, 14, 16–18, 20 (V and what it promises), A.6 (probe) | [`value`] |
 //! | eq. 15 (∇_φ V) | [`MetaGradient`]: [`Nested`], [`Tangent`], [`CentralDifference`], [`LinearTarget`], [`Split`] |
 //! | Algorithm 1, A.7 (burn-in), A.5 (cadence) | [`Trainer`] |
@@ -22,11 +22,15 @@
 //! tensors, `hub` (a feature) finds them by name, [`pretrained`] reads and writes their folders, and
 //! [`layers`] are what they compute with.
 //!
+//! [`run`] carries a trainer through a run folder: the loop, the log, checkpoints, and going on after an
+//! interruption. [`experiment`] compares finished runs, `report` (a feature) draws them, and `sweep` (another) searches settings.
+//!
 //! Libraries return errors and never print; randomness is drawn on the host from generators that
 //! checkpoints hold.
 
 mod error;
 mod evaluator;
+pub mod experiment;
 mod feedback;
 pub mod forward;
 mod grad_vector;
@@ -39,8 +43,13 @@ mod moments;
 mod moving_average;
 mod parameters;
 pub mod pretrained;
+#[cfg(feature = "report")]
+pub mod report;
+pub mod run;
 mod stateful;
 mod subset;
+#[cfg(feature = "sweep")]
+pub mod sweep;
 mod task;
 mod train;
 pub mod value;
@@ -48,7 +57,7 @@ pub mod weights;
 
 pub use error::CoreError;
 pub use evaluator::Evaluator;
-pub use feedback::{Direction, Downstream, Feedback, RandomDirection};
+pub use feedback::{Direction, Downstream, Feedback, Negated, RandomDirection};
 pub use grad_vector::GradVector;
 pub use meta::{
     CentralDifference, DifferenceStep, EntryValues, LinearTarget, MetaEstimate, MetaGradient,

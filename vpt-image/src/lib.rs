@@ -1,9 +1,10 @@
 //! Value-based pretraining for vision.
 //!
-//! What stands so far is the learner, [`vit`], with [`features`] of image files, and the host's side, plain arrays without a tensor
-//! library: [`images`] and how they change size, [`augment`], the views that DINO is trained on, a
-//! [`loader`] on threads, [`sets`] as they are published, [`scenes`] that are drawn with exact
-//! labels, and [`metrics`]. The rest of this page says what is to come on top; nothing of it has been measured.
+//! Data flows one way: [`config`] → images and labels → a task → [`run`] (a trainer of `vpt-core` with its
+//! files) → [`artefacts`] → [`experiment`] and [`report`]. The learner is [`vit`], with [`features`] of image
+//! files. The host's side is plain arrays without a tensor library: [`images`] and how they change size,
+//! [`augment`], the views that DINO is trained on, a [`loader`] on threads, [`sets`] as they are published,
+//! [`scenes`] that are drawn with exact labels, and [`metrics`].
 //!
 //! # Learner
 //!
@@ -35,14 +36,19 @@
 //! module measures a backbone: mean IoU, depth errors, linear and nearest-neighbour classification,
 //! partial fine-tuning, retrieval.
 
+pub mod artefacts;
 pub mod augment;
+pub mod config;
 pub mod designer;
 pub mod evaluate;
+pub mod experiment;
 pub mod features;
 pub mod images;
 pub mod loader;
 pub mod metrics;
 pub mod objective;
+pub mod report;
+pub mod run;
 pub mod scenes;
 pub mod sets;
 pub mod vit;

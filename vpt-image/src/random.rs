@@ -22,6 +22,18 @@ pub(crate) enum Purpose {
     HeadDropout = 12,
     /// Parts of a labelled set.
     Parts = 13,
+    /// Weights of a fresh backbone.
+    Backbone = 21,
+    /// Weights of what an objective puts on top of it.
+    Learner = 22,
+    /// Weights of a designer.
+    Designer = 23,
+    /// Directions in place of g_down.
+    Direction = 24,
+    /// Coordinates and random masks of a step.
+    Step = 25,
+    /// The order of a value update's own images.
+    Meta = 26,
 }
 
 /// The generator of the draws that belong to (`seed`, `purpose`, `outer`, `inner`), for example a

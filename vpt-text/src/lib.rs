@@ -5,6 +5,7 @@
 //! scored in [`eval`], tokens in [`score`].
 
 pub mod artefacts;
+mod batching;
 pub mod config;
 pub mod data;
 pub mod decoder;

@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
+use tokenizers::{Encoding, Token};
 
 /// End-of-text tokens that are looked for, in this order, when none is configured.
 ///
@@ -58,13 +59,16 @@ pub enum TokenizerError {
 
 /// A tokenizer with a known end-of-text token.
 ///
-/// Text is text: no special tokens are added around it, and a text that spells one (a problem that
-/// quotes `<eos>`) is encoded letter by letter, so that the end-of-text id can only come from
-/// [`eos_id`](Self::eos_id). Truncation and padding that the file may ask for are switched off.
+/// Text is text: one that spells a special token (a problem that quotes `<eos>`) is encoded letter by
+/// letter, so that the end-of-text id can only come from [`eos_id`](Self::eos_id). What the file sets
+/// before a text stands before whole texts ([`encode_texts`](Self::encode_texts)) and not before their
+/// pieces ([`encode_all`](Self::encode_all)); what it sets after one is left out. Truncation and
+/// padding that the file may ask for are switched off.
 #[derive(Clone)]
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     eos_id: u32,
+    beginning: Vec<u32>,
     vocab_size: usize,
 }
 
@@ -73,6 +77,7 @@ impl fmt::Debug for Tokenizer {
         f.debug_struct("Tokenizer")
             .field("vocab_size", &self.vocab_size)
             .field("eos_id", &self.eos_id)
+            .field("beginning", &self.beginning)
             .finish_non_exhaustive()
     }
 }
@@ -124,10 +129,12 @@ impl Tokenizer {
                 .find_map(|token| inner.token_to_id(token))
                 .ok_or_else(|| TokenizerError::NoEndOfText { path: path.into() })?,
         };
+        let beginning = beginning(&inner).map_err(format)?;
         let largest = inner.get_vocab(true).into_values().max();
         Ok(Self {
             inner,
             eos_id,
+            beginning,
             vocab_size: largest.map_or(0, |id| id as usize + 1),
         })
     }
@@ -141,10 +148,13 @@ impl Tokenizer {
         let json = self.inner.to_string(false).map_err(text_error)?;
         let mut hash = Sha256::new_with_prefix(json);
         hash.update(self.eos_id.to_le_bytes());
+        for id in &self.beginning {
+            hash.update(id.to_le_bytes());
+        }
         Ok(format!("{:x}", hash.finalize()))
     }
 
-    /// The ids of `text`, with nothing added.
+    /// The ids of `text`, a piece of some text, with nothing added.
     ///
     /// # Errors
     /// A text that the tokenizer cannot encode (a vocabulary without an unknown token).
@@ -153,7 +163,25 @@ impl Tokenizer {
         Ok(encoding.get_ids().to_vec())
     }
 
-    /// [`encode`](Self::encode) of many texts at once, on all cores; in the order given.
+    /// The ids of `text` from its beginning: [`beginning`](Self::beginning), then what it says.
+    ///
+    /// # Errors
+    /// As for [`encode`](Self::encode).
+    pub fn encode_text(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
+        Ok([&self.beginning[..], &self.encode(text)?].concat())
+    }
+
+    /// [`encode_text`](Self::encode_text) of many texts at once, on all cores; in the order given.
+    ///
+    /// # Errors
+    /// As for one.
+    pub fn encode_texts(&self, texts: Vec<String>) -> Result<Vec<Vec<u32>>, TokenizerError> {
+        let texts = self.encode_all(texts)?.into_iter();
+        let begun = |ids: Vec<u32>| [&self.beginning[..], &ids].concat();
+        Ok(texts.map(begun).collect())
+    }
+
+    /// [`encode`](Self::encode) of many pieces at once, on all cores; in the order given.
     ///
     /// # Errors
     /// As for one.
@@ -187,10 +215,26 @@ impl Tokenizer {
         self.vocab_size
     }
 
+    /// What the file's post-processor sets before every text: `<s>` for Llama 2,
+    /// `<|begin_of_text|>` for Llama 3, nothing for Qwen and SmolLM2. It is given, never asked about.
+    pub fn beginning(&self) -> &[u32] {
+        &self.beginning
+    }
+
     /// The token that ends each answer and is trained on.
     pub fn eos_id(&self) -> u32 {
         self.eos_id
     }
+}
+
+/// The ids that the post-processor sets before a token.
+fn beginning(tokenizer: &tokenizers::Tokenizer) -> Result<Vec<u32>, tokenizers::Error> {
+    let token = Token::new(0, String::new(), (0, 0));
+    let text = Encoding::from_tokens(vec![token], 0);
+    let whole = tokenizer.post_process(text, None, true)?;
+    let added = whole.get_special_tokens_mask().iter();
+    let before = added.take_while(|added| **added == 1).count();
+    Ok(whole.get_ids()[..before].to_vec())
 }
 
 fn text_error(error: tokenizers::Error) -> TokenizerError {
@@ -344,6 +388,58 @@ pub(crate) mod tests {
             error.to_string().starts_with("no/such/tokenizer.json"),
             "{error}"
         );
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Golden {
+        texts: Vec<String>,
+        cases: Vec<GoldenCase>,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct GoldenCase {
+        name: String,
+        before: usize,
+        after: usize,
+        whole: Vec<Vec<u32>>,
+        pieces: Vec<Vec<u32>>,
+        tokenizer: Value,
+    }
+
+    /// `tests/golden/make_beginning.py`: post-processors as those of Qwen2, Llama 2 and Llama 3.
+    #[test]
+    fn texts_begin_as_the_post_processor_says() {
+        let golden = include_str!("../../tests/golden/beginning.json");
+        let golden: Golden = serde_json::from_str(golden).unwrap();
+        assert_eq!(golden.cases.len(), 4);
+        for case in golden.cases {
+            let tokenizer = load(&case.tokenizer, Some("</s>")).unwrap();
+            assert_eq!(tokenizer.beginning().len(), case.before, "{}", case.name);
+            let whole = tokenizer.encode_texts(golden.texts.clone()).unwrap();
+            for (text, (ours, theirs)) in golden.texts.iter().zip(whole.iter().zip(&case.whole)) {
+                let end = theirs.len() - case.after;
+                assert_eq!(ours, &theirs[..end], "{}: {text:?}", case.name);
+                assert_eq!(ours, &tokenizer.encode_text(text).unwrap());
+            }
+            assert_eq!(
+                tokenizer.encode_all(golden.texts.clone()).unwrap(),
+                case.pieces
+            );
+        }
+    }
+
+    /// A byte-level tokenizer that sets `<pad>` before a text.
+    pub(crate) fn begun() -> Tokenizer {
+        let mut json = byte_level();
+        json["post_processor"] = json!({
+            "type": "TemplateProcessing",
+            "single": [{"SpecialToken": {"id": "<pad>", "type_id": 0}},
+                       {"Sequence": {"id": "A", "type_id": 0}}],
+            "pair": [{"Sequence": {"id": "A", "type_id": 0}},
+                     {"Sequence": {"id": "B", "type_id": 0}}],
+            "special_tokens": {"<pad>": {"id": "<pad>", "ids": [0], "tokens": ["<pad>"]}},
+        });
+        load(&json, None).unwrap()
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::args::GenerateArgs;
 use crate::backend::{BackendName, BackendTask};
-use crate::config::Config;
+use crate::config::TextConfig;
 use crate::failure::Failure;
 use crate::model::opened;
 use crate::output;
@@ -14,7 +14,7 @@ use vpt_text::run::RunError;
 
 /// Continues prompts, greedily or by draws.
 pub(crate) fn run(args: &GenerateArgs) -> Result<(), Failure> {
-    let config = Config::load(None, &args.layers)?;
+    let config = TextConfig::load(None, &args.layers)?;
     let backend = BackendName::choose(args.backend.backend)?;
     let seed = args.seed.unwrap_or(config.run().seed);
     let strategy = Strategy::new(args.temperature, args.top_p, args.top_k, seed);

@@ -2,7 +2,7 @@
 
 use crate::args::MergeArgs;
 use crate::backend::{BackendName, BackendTask};
-use crate::config::Config;
+use crate::config::TextConfig;
 use crate::failure::Failure;
 use crate::output;
 use burn::tensor::backend::Backend;
@@ -12,7 +12,7 @@ use vpt_text::run::{RunError, merge};
 
 /// Merges adapters into their model.
 pub(crate) fn run(args: &MergeArgs) -> Result<(), Failure> {
-    let config = Config::load(None, &args.layers)?;
+    let config = TextConfig::load(None, &args.layers)?;
     let backend = BackendName::choose(args.backend.backend)?;
     if config.run().model.adapter.is_empty() {
         return Err(Failure::Usage(

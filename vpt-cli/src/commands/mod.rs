@@ -10,5 +10,7 @@ pub(crate) mod features;
 pub(crate) mod generate;
 pub(crate) mod inspect;
 pub(crate) mod merge;
+mod runs;
 pub(crate) mod score;
+pub(crate) mod sweep;
 pub(crate) mod train;

@@ -2,19 +2,18 @@
 
 use crate::args::ScoreArgs;
 use crate::backend::{BackendName, BackendTask};
-use crate::config::Config;
+use crate::config::TextConfig;
 use crate::failure::{Failure, with_causes};
-use crate::output;
+use crate::{model, output};
 use burn::tensor::backend::Backend;
 use std::path::{Path, PathBuf};
 use vpt_text::config::RunConfig;
-use vpt_text::data::Counts;
-use vpt_text::run::{FeedbackOptions, RunError, Texts, score};
-use vpt_text::score::{ReportFormat, ScoreReport};
+use vpt_text::run::{FeedbackOptions, RunError, Scored, Texts, score};
+use vpt_text::score::ReportFormat;
 
 /// Scores given texts token by token.
 pub(crate) fn run(args: &ScoreArgs) -> Result<(), Failure> {
-    let config = Config::load(None, &args.layers)?;
+    let config = TextConfig::load(None, &args.layers)?;
     let backend = BackendName::choose(args.backend.backend)?;
     let out = args.out.as_deref().map(format_of).transpose()?;
     let texts = match (&args.tokens, &args.data) {
@@ -22,7 +21,7 @@ pub(crate) fn run(args: &ScoreArgs) -> Result<(), Failure> {
         (_, Some(file)) => Texts::Labelled(file),
         _ => Texts::Plain(&args.texts),
     };
-    let (report, counts) = backend.run(Score {
+    let scored = backend.run(Score {
         config: config.run(),
         texts,
         feedback: args.feedback.as_deref().map(|file| FeedbackOptions {
@@ -30,13 +29,14 @@ pub(crate) fn run(args: &ScoreArgs) -> Result<(), Failure> {
             batch: args.feedback_batch,
         }),
     })??;
-    if let (Some(counts), Some(file)) = (counts, &args.data)
+    model::remark(&scored.notes);
+    if let (Some(counts), Some(file)) = (scored.counts, &args.data)
         && (counts.documents < counts.records || counts.truncated > 0)
     {
         output::remark(&format_args!("{file}: {counts}"));
     }
     let (file, format) = out.unzip();
-    let bytes = report.to_bytes(format.unwrap_or(ReportFormat::Json));
+    let bytes = scored.report.to_bytes(format.unwrap_or(ReportFormat::Json));
     let bytes = bytes.map_err(|error| Failure::Run(with_causes(&error)))?;
     match file {
         Some(file) => vpt_core::write_atomically(&file, &bytes)
@@ -63,7 +63,7 @@ struct Score<'a> {
 }
 
 impl BackendTask for Score<'_> {
-    type Output = Result<(ScoreReport, Option<Counts>), RunError>;
+    type Output = Result<Scored, RunError>;
 
     fn run<B: Backend>(self, device: B::Device) -> Self::Output {
         score::<B>(self.config, self.texts, self.feedback, &device)

@@ -2,19 +2,19 @@
 
 use crate::args::TrainArgs;
 use crate::backend::{BackendName, BackendTask};
-use crate::config::{Config, differing_key};
+use crate::config::{Config, differing_key, modality};
 use crate::failure::Failure;
+use crate::modality::{Image, Modality, ModalityName, Text};
 use crate::output;
 use crate::progress::Progress;
 use crate::signals::StopRequest;
 use burn::tensor::backend::Backend;
 use serde_json::json;
-use std::fmt::Write;
+use std::marker::PhantomData;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use vpt_text::artefacts::RunSummary;
-use vpt_text::config::RunConfig;
-use vpt_text::run::{self, RunError, RunEvent, RunOptions, RunOutcome};
+use vpt_core::experiment::run_name;
+use vpt_core::run::{RunOptions, RunOutcome, Tell};
 
 /// One run, new or gone on with.
 pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
@@ -22,8 +22,15 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
         .resume
         .as_ref()
         .map(|folder| folder.join("config.toml"));
-    let config = Config::load(kept.as_deref(), &args.layers)?;
-    if let (Some(folder), Some(kept)) = (&args.resume, &kept)
+    match modality(kept.as_deref(), &args.layers)? {
+        ModalityName::Text => train::<Text>(args, kept.as_deref()),
+        ModalityName::Image => train::<Image>(args, kept.as_deref()),
+    }
+}
+
+fn train<M: Modality>(args: &TrainArgs, kept: Option<&Path>) -> Result<(), Failure> {
+    let config = Config::<M::Config>::load(kept, &args.layers)?;
+    if let (Some(folder), Some(kept)) = (&args.resume, kept)
         && let Some(key) = differing_key(&Config::read(kept)?, &config)
     {
         return Err(Failure::Usage(format!(
@@ -34,7 +41,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
     let backend = BackendName::choose(args.backend.backend)?;
     let out = match (&args.resume, &args.out) {
         (Some(folder), _) | (None, Some(folder)) => folder.clone(),
-        (None, None) => default_folder(config.run()),
+        (None, None) => default_folder::<M>(config.run()),
     };
     let options = RunOptions {
         out,
@@ -44,51 +51,52 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
         config_text: config.resolved(),
     };
     let stop = StopRequest::listen().map_err(|error| Failure::Run(format!("signals: {error}")))?;
-    let mut watch = Watch::new(
-        config.run().train.steps,
+    let mut watch = Watch::<M>::new(
+        M::of(config.run()).steps,
         args.verbosity.quiet,
         args.verbosity.json,
         stop,
     );
-    let outcome = backend.run(Train {
+    let outcome = backend.run(Train::<M> {
         config: config.run(),
         options: &options,
         observer: &mut |event| watch.observe(event),
     })?;
-    watch.end(outcome?, &options.out)
+    watch.end(outcome.map_err(Into::into)?, &options.out)
 }
 
-fn default_folder(config: &RunConfig) -> PathBuf {
-    PathBuf::from(format!("runs/{}-s{}", config.method.name(), config.seed))
+fn default_folder<M: Modality>(config: &M::Config) -> PathBuf {
+    let keys = M::of(config);
+    Path::new("runs").join(run_name(keys.method, keys.seed))
 }
 
-struct Train<'a> {
-    config: &'a RunConfig,
+struct Train<'a, M: Modality> {
+    config: &'a M::Config,
     options: &'a RunOptions,
-    observer: &'a mut dyn FnMut(&RunEvent) -> ControlFlow<()>,
+    observer: &'a mut Tell<'a, M::Told>,
 }
 
-impl BackendTask for Train<'_> {
-    type Output = Result<RunOutcome, RunError>;
+impl<M: Modality> BackendTask for Train<'_, M> {
+    type Output = Result<RunOutcome<M::Summary>, M::Error>;
 
     fn run<B: Backend>(self, device: B::Device) -> Self::Output {
-        run::train::<B>(self.config, self.options, &device, self.observer)
+        M::train::<B>(self.config, self.options, &device, self.observer)
     }
 }
 
 /// Shows a run as it goes, and ends it between two steps when it should.
-struct Watch {
-    steps: usize,
+struct Watch<M> {
+    modality: PhantomData<M>,
     progress: Progress,
     json: bool,
     stop: StopRequest,
     failure: Option<Failure>,
 }
 
-impl Watch {
+impl<M: Modality> Watch<M> {
     fn new(steps: usize, quiet: bool, json: bool, stop: StopRequest) -> Self {
         Self {
-            steps,
+            modality: PhantomData,
             progress: Progress::new(steps, quiet || json),
             json,
             stop,
@@ -96,45 +104,14 @@ impl Watch {
         }
     }
 
-    fn observe(&mut self, event: &RunEvent) -> ControlFlow<()> {
+    fn observe(&mut self, event: &M::Told) -> ControlFlow<()> {
         if self.json
             && let Err(failure) = output::json(event)
         {
             self.failure = Some(failure);
             return ControlFlow::Break(());
         }
-        match event {
-            RunEvent::Tokenised { records } => {
-                self.progress.say(&format!("tokenising: {records} records"));
-            }
-            RunEvent::Started {
-                start_step,
-                stored_head_differs,
-                ..
-            } => {
-                self.progress.skip(*start_step);
-                if *stored_head_differs {
-                    self.progress.note(output::STORED_HEAD_DIFFERS);
-                }
-            }
-            RunEvent::Step { loss, .. } => self.progress.advance(&format!("loss {loss:.4}")),
-            RunEvent::Evaluation {
-                step,
-                split,
-                loss,
-                pass_at_1,
-            } => {
-                let mut line = format!("step {step}  {split} loss {loss:.4}");
-                if let Some(share) = pass_at_1 {
-                    let _ = write!(line, "  Pass@1 {:.1} %", 100.0 * share);
-                }
-                self.progress.note(&line);
-            }
-            RunEvent::Checkpoint { step } if *step == self.steps => {
-                self.progress.say("measuring");
-            }
-            _ => {}
-        }
+        M::show(event, &mut self.progress);
         match self.stop.signal() {
             Some(_) => ControlFlow::Break(()),
             None => ControlFlow::Continue(()),
@@ -142,7 +119,7 @@ impl Watch {
     }
 
     /// Says how the run ended.
-    fn end(self, outcome: RunOutcome, folder: &Path) -> Result<(), Failure> {
+    fn end(self, outcome: RunOutcome<M::Summary>, folder: &Path) -> Result<(), Failure> {
         self.progress.end();
         if let Some(failure) = self.failure {
             return Err(failure);
@@ -162,7 +139,9 @@ impl Watch {
                 folder.display(),
                 outcome.step
             ))?;
-            output::print(&figures(outcome.summary.as_ref()))?;
+            if let Some(summary) = &outcome.summary {
+                output::print(&M::figures(summary))?;
+            }
             if !finished {
                 output::line(&format_args!(
                     "to go on: vpt train --resume {}",
@@ -174,41 +153,5 @@ impl Watch {
             Some(signal) if !finished => Err(Failure::Signal(signal)),
             _ => Ok(()),
         }
-    }
-}
-
-/// How the finished learner did on each held-out set, a line a set.
-fn figures(summary: Option<&RunSummary>) -> String {
-    let mut text = String::new();
-    for (split, result) in summary.iter().flat_map(|summary| &summary.evaluation) {
-        let _ = write!(text, "  {:<12}  loss {:.4}", split.name(), result.loss);
-        if let Some(share) = result.pass_at_1 {
-            let _ = write!(text, "  Pass@1 {:.1} %", 100.0 * share);
-        }
-        text.push('\n');
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_for_each_held_out_set() {
-        let summary: RunSummary = serde_json::from_value(json!({
-            "method": "ntp", "seed": 0, "steps": 9, "tokens": 90, "learner_parameters": 5,
-            "wall_seconds": 1.0, "evaluation": {
-                "test": {"loss": 1.25, "first": null, "digit": 0.5, "pass_at_1": 0.125},
-                "off_target": {"loss": 2.0, "first": null, "digit": null, "pass_at_1": null},
-        }}))
-        .unwrap();
-        let text = figures(Some(&summary));
-        assert!(
-            text.contains("  test          loss 1.2500  Pass@1 12.5 %\n"),
-            "{text}"
-        );
-        assert!(text.contains("  off_target    loss 2.0000\n"), "{text}");
-        assert_eq!(figures(None), "");
     }
 }

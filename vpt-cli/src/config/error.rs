@@ -69,7 +69,7 @@ pub(crate) enum ConfigError {
     #[error("{}{refusal}", origin.as_ref().map(|origin| format!("{origin}: ")).unwrap_or_default())]
     Range {
         origin: Option<Origin>,
-        refusal: vpt_text::config::ConfigError,
+        refusal: vpt_core::run::ConfigError,
     },
 }
 

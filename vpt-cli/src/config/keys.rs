@@ -1,12 +1,11 @@
 //! The keys that exist, by the annotated defaults.
 
 use toml_edit::{DocumentMut, Item, TableLike, Value};
-use vpt_text::config::DEFAULT_TOML;
 
-/// Every dotted key, tables aside, in the order of the defaults.
-pub(super) fn dotted() -> Vec<String> {
+/// Every dotted key of `defaults`, tables aside, in their order.
+pub(super) fn dotted(defaults: &str) -> Vec<String> {
     let mut keys = Vec::new();
-    if let Ok(document) = DEFAULT_TOML.parse::<DocumentMut>() {
+    if let Ok(document) = defaults.parse::<DocumentMut>() {
         collect(document.as_table(), "", &mut keys);
     }
     keys
@@ -21,10 +20,10 @@ fn collect(table: &dyn TableLike, prefix: &str, keys: &mut Vec<String>) {
     }
 }
 
-/// The valid key or table nearest to `key`: by its spelling, or by the same last part in another table.
-pub(super) fn nearest(key: &str) -> String {
+/// The key or table of `defaults` nearest to `key`: by its spelling, or by the same last part in another table.
+pub(super) fn nearest(defaults: &str, key: &str) -> String {
     let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
-    let keys = dotted();
+    let keys = dotted(defaults);
     let mut candidates: Vec<&str> = Vec::new();
     for valid in &keys {
         let tables = valid.match_indices('.').map(|(at, _)| &valid[..at]);

@@ -1,4 +1,5 @@
 //! The config of a run from its layers: annotated defaults ← `--config` ← `--set` ← dedicated flags.
+//! Each modality has keys of its own; the key `modality` says whose they are.
 //!
 //! The layers are laid over the annotated default document itself, so that what is printed and stored
 //! keeps a comment on every key. Each changed key is checked as it is laid down, which is how an error
@@ -11,22 +12,81 @@ mod layer;
 pub(crate) use error::ConfigError;
 
 use crate::args::ConfigArgs;
+use crate::modality::ModalityName;
+use clap::ValueEnum;
 use error::Origin;
 use layer::Entry;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::path::Path;
 use toml_edit::{DocumentMut, Item};
-use vpt_text::config::{DEFAULT_TOML, RunConfig};
+
+/// The keys of a modality.
+pub(crate) trait Keys: Serialize + DeserializeOwned {
+    /// Every key with its default and a comment.
+    const DEFAULT_TOML: &'static str;
+
+    /// Refuses what can be refused from the config alone.
+    ///
+    /// # Errors
+    /// The first key out of its range.
+    fn check(&self) -> Result<(), vpt_core::run::ConfigError>;
+}
 
 /// A config that may be run, and the text it is kept as.
 #[derive(Debug)]
-pub(crate) struct Config {
+pub(crate) struct Config<K> {
     document: DocumentMut,
-    run: RunConfig,
+    run: K,
     origins: BTreeMap<String, Origin>,
 }
 
-impl Config {
+/// A config of text, which some commands take alone.
+pub(crate) type TextConfig = Config<vpt_text::config::RunConfig>;
+
+/// What the layers are a config of: the uppermost that says so decides, and where none does it is text.
+///
+/// # Errors
+/// A layer that cannot be read, or no such modality.
+pub(crate) fn modality(
+    base: Option<&Path>,
+    args: &ConfigArgs,
+) -> Result<ModalityName, ConfigError> {
+    let mut found = ModalityName::Text;
+    for entry in layers(base, args)? {
+        if entry.key != ["modality"] {
+            continue;
+        }
+        let named = entry.value.as_str().unwrap_or_default();
+        found = ModalityName::from_str(named, false).map_err(|_| ConfigError::Value {
+            origin: entry.origin,
+            key: "modality".into(),
+            message: format!("`{named}` is none of {}", names().join(", ")),
+        })?;
+    }
+    Ok(found)
+}
+
+fn names() -> Vec<String> {
+    let values = ModalityName::value_variants().iter();
+    let names = values.filter_map(ValueEnum::to_possible_value);
+    names.map(|name| format!("`{}`", name.get_name())).collect()
+}
+
+/// What `args` and `base` say, from low to high, up to `--set`.
+fn layers(base: Option<&Path>, args: &ConfigArgs) -> Result<Vec<Entry>, ConfigError> {
+    let mut entries = vec![];
+    for file in base.into_iter().chain(args.config.as_deref()) {
+        entries.extend(layer::file(file)?);
+    }
+    for assignment in &args.set {
+        entries.extend(layer::assignment(assignment)?);
+    }
+    Ok(entries)
+}
+
+impl<K: Keys> Config<K> {
     /// Lays `args` over the defaults, and `base` (the config of a run that goes on) beneath them.
     ///
     /// # Errors
@@ -34,12 +94,7 @@ impl Config {
     /// its range.
     pub(crate) fn load(base: Option<&Path>, args: &ConfigArgs) -> Result<Self, ConfigError> {
         let mut config = Self::defaults()?;
-        for file in base.into_iter().chain(args.config.as_deref()) {
-            config.apply(layer::file(file)?)?;
-        }
-        for assignment in &args.set {
-            config.apply(layer::assignment(assignment)?)?;
-        }
+        config.apply(layers(base, args)?)?;
         for (flag, key, value) in [
             ("--model", "path", &args.model),
             ("--adapter", "adapter", &args.adapter),
@@ -68,7 +123,7 @@ impl Config {
     }
 
     /// What the libraries are told.
-    pub(crate) fn run(&self) -> &RunConfig {
+    pub(crate) fn run(&self) -> &K {
         &self.run
     }
 
@@ -79,13 +134,13 @@ impl Config {
 
     fn defaults() -> Result<Self, ConfigError> {
         let document: DocumentMut =
-            DEFAULT_TOML
+            K::DEFAULT_TOML
                 .parse()
                 .map_err(|error: toml_edit::TomlError| ConfigError::Syntax {
                     origin: Origin::Defaults,
                     message: error.message().to_owned(),
                 })?;
-        let run = toml::from_str(DEFAULT_TOML).map_err(|error| ConfigError::Syntax {
+        let run = toml::from_str(K::DEFAULT_TOML).map_err(|error| ConfigError::Syntax {
             origin: Origin::Defaults,
             message: error.message().to_owned(),
         })?;
@@ -106,7 +161,7 @@ impl Config {
         let dotted = key.join(".");
         let Some(slot) = keys::find(self.document.as_item_mut(), &key) else {
             return Err(ConfigError::UnknownKey {
-                nearest: keys::nearest(&dotted),
+                nearest: keys::nearest(K::DEFAULT_TOML, &dotted),
                 key: dotted,
                 origin,
             });
@@ -141,10 +196,10 @@ impl Config {
 }
 
 /// The first key on which two configs differ in what they mean.
-pub(crate) fn differing_key(a: &Config, b: &Config) -> Option<String> {
-    let tree = |config: &Config| serde_json::to_value(&config.run).ok();
+pub(crate) fn differing_key<K: Keys>(a: &Config<K>, b: &Config<K>) -> Option<String> {
+    let tree = |config: &Config<K>| serde_json::to_value(&config.run).ok();
     let (a, b) = (tree(a)?, tree(b)?);
-    keys::dotted().into_iter().find(|key| {
+    keys::dotted(K::DEFAULT_TOML).into_iter().find(|key| {
         let pointer = format!("/{}", key.replace('.', "/"));
         a.pointer(&pointer) != b.pointer(&pointer)
     })

@@ -1,5 +1,8 @@
 use super::*;
 use std::fs;
+use vpt_text::config::{DEFAULT_TOML, RunConfig};
+
+type Config = super::Config<RunConfig>;
 
 fn args(set: &[&str]) -> ConfigArgs {
     ConfigArgs {
@@ -45,7 +48,7 @@ fn every_key_has_a_comment_above_it() {
         keys += 1;
         assert!(lines[at - 1].starts_with('#'), "no comment above `{line}`");
     }
-    assert_eq!(keys, keys::dotted().len());
+    assert_eq!(keys, keys::dotted(DEFAULT_TOML).len());
 }
 
 #[test]
@@ -203,4 +206,27 @@ fn differences_are_of_meaning_not_of_writing() {
     assert_eq!(differing_key(&a, &b), None);
     let c = Config::load(None, &args(&["train.lr=1e-3", "data.columns.kind=style"])).unwrap();
     assert_eq!(differing_key(&a, &c).as_deref(), Some("data.columns.kind"));
+}
+
+#[test]
+fn the_uppermost_layer_names_the_modality() {
+    let of = |set: &[&str]| modality(None, &args(set)).map_err(|error| error.to_string());
+    assert_eq!(of(&["seed=1"]), Ok(ModalityName::Text));
+    assert_eq!(
+        of(&["modality=text", "modality=image"]),
+        Ok(ModalityName::Image)
+    );
+    assert_eq!(
+        of(&["modality=smell"]).unwrap_err(),
+        "--set modality=smell: `modality`: `smell` is none of `text`, `image`"
+    );
+}
+
+#[test]
+fn a_command_of_text_refuses_a_config_of_images() {
+    let refusal = refused(&["modality=image"]);
+    assert!(
+        refusal.starts_with("--set modality=image: `modality`: unknown variant `image`, expected"),
+        "{refusal}"
+    );
 }

@@ -19,6 +19,7 @@ fn place() -> Place {
             "solution": (2 * i).to_string(),
             "answer": 2 * i,
             "kind": "sum",
+            "messages": [{ "role": "user" }],
         })
     };
     let record =
@@ -124,8 +125,9 @@ fn what_is_removed_is_told_and_the_rest_stays_in_order() {
         json!({
             "problem": format!("What is {half}+{half}?"),
             "solution": sum.to_string(),
-            "answer": sum.to_string(),
+            "answer": sum,
             "kind": "sum",
+            "messages": [{ "role": "user" }],
         })
     });
     assert_eq!(kept, sums);

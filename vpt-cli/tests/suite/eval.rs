@@ -87,6 +87,68 @@ fn a_result_holds_what_it_was_made_from_and_no_batch_changes_it() {
     );
 }
 
+/// Two interruptions, and the bytes of a run without any.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_evaluation_goes_on() {
+    use rustix::process::Signal;
+    let place = Place::new();
+    let sum = |i: usize| value!({ "problem": format!("What is {i}+3?"), "answer": i + 3 });
+    place.write("many.jsonl", &super::lines((0..90).map(sum)));
+    let args = |out: &'static str, more: &[&'static str]| {
+        let args = [
+            "eval",
+            "--task",
+            "gsm8k-paper",
+            "--data",
+            "many.jsonl",
+            "--max-new-tokens",
+            "24",
+            "--samples",
+            "2",
+            "--temperature",
+            "0.9",
+            "--set",
+            "eval.batch=3",
+            "--out",
+            out,
+        ];
+        [&args[..], more].concat()
+    };
+    place.stdout(&args("whole.json", &[]));
+    assert!(!place.path("whole.json.part").exists());
+    let done = || {
+        let kept = fs::read_to_string(place.path("parts.json.part"));
+        kept.map_or(0, |kept| kept.lines().count())
+    };
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let before = done();
+        let running = place.start(&args("parts.json", &[]));
+        let status = running.end_when(signal, || done() > before + 2);
+        assert_eq!(status.code(), Some(code));
+        assert!(!place.path("parts.json").exists());
+    }
+    let kept = place.read("parts.json.part");
+    for more in [
+        &["--set", "seed=5"][..],
+        &["--limit", "80"],
+        &["--set", "eval.batch=2"],
+    ] {
+        let line = place.refused(1, &args("parts.json", more));
+        assert!(
+            line.starts_with("parts.json.part: holds items that were asked otherwise"),
+            "{line}"
+        );
+    }
+    assert_eq!(place.read("parts.json.part"), kept, "a refusal leaves it");
+    let output = place.vpt(&args("parts.json", &[])).assert().success();
+    let said = String::from_utf8(output.get_output().stderr.clone()).unwrap();
+    let told = format!("parts.json.part: {} items are done", kept.lines().count());
+    assert!(said.contains(&told), "{said}");
+    assert_eq!(place.read("parts.json"), place.read("whole.json"));
+    assert!(!place.path("parts.json.part").exists());
+}
+
 #[test]
 fn samples_give_pass_at_k_and_the_seed_decides_them() {
     let place = Place::new();

@@ -151,6 +151,46 @@ fn a_stored_head_beside_a_tied_one_is_told() {
     }
 }
 
+/// Every command that opens the model says so, once, on stderr; none where the stored head is used.
+#[test]
+fn a_stored_head_that_is_not_used_is_told_by_every_command() {
+    let place = Place::edited(|tensors| {
+        let mut head = tensors[EMBEDDING].clone();
+        head.2[0] ^= 1;
+        tensors.insert(HEAD.to_owned(), head);
+    });
+    place.write("ids.json", "[[5, 6, 7]]");
+    let task = ["--task", "gsm8k-paper", "--max-new-tokens", "1"];
+    let commands: [&[&str]; 6] = [
+        &["score", "--tokens", "ids.json"],
+        &["score", "What is 1+2?"],
+        &[
+            "score",
+            "--data",
+            "test.jsonl",
+            "--feedback",
+            "feedback.jsonl",
+        ],
+        &["generate", "What is 1+2?", "--max-new-tokens", "1"],
+        &["eval", "--data", "test.jsonl"],
+        &[&["eval", "--data", "test.jsonl"], &task[..]].concat(),
+    ];
+    for command in commands {
+        let said = |more: &[&str]| {
+            let args = [command, &["--model", "model"], more].concat();
+            let output = place.vpt(&args).assert().success().get_output().clone();
+            String::from_utf8(output.stderr).unwrap()
+        };
+        let told = said(&[]);
+        let lines: Vec<&str> = told.lines().filter(|line| line.contains("head")).collect();
+        let [line] = lines[..] else {
+            panic!("{command:?}: {told}");
+        };
+        assert!(line.contains("--set model.head=stored"), "{line}");
+        assert!(!said(&["--set", "model.head=stored"]).contains("head"));
+    }
+}
+
 #[test]
 fn tensors_that_are_not_the_models_are_named() {
     let refused = |edit: fn(&mut Tensors), named: &str| {

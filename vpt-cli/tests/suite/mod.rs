@@ -14,10 +14,12 @@ mod gguf;
 mod hub;
 #[path = "../../../tests/hub_server.rs"]
 mod hub_server;
+mod image;
 mod inspect;
 mod repeat;
 mod resume;
 mod score;
+mod sweep;
 
 use assert_cmd::Command;
 use serde_json::{Value, json};

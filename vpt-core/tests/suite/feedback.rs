@@ -4,8 +4,8 @@ use super::toy::{F32, F64, Labelled, Mlp, Toy, config, downstream, rng, trainer,
 use burn::tensor::DType;
 use burn::tensor::backend::Backend;
 use vpt_core::{
-    Cadence, CoreError, Downstream, Feedback, LinearTarget, Nested, ParamSubset, RandomDirection,
-    Stateful, TrainerConfig,
+    Cadence, CoreError, Downstream, Feedback, LinearTarget, Negated, Nested, ParamSubset,
+    RandomDirection, Stateful, TrainerConfig,
 };
 
 fn held<B: Backend>(name: &str, seed: u64) -> Labelled {
@@ -101,6 +101,27 @@ fn random_directions_are_of_the_same_length_and_no_sense() {
     );
     let spread = spread.sqrt() / deviation;
     assert!((0.8..1.2).contains(&spread), "{spread}");
+}
+
+/// The mirror image steers the other way and is judged by the truth; its state is that of the truth.
+#[test]
+fn a_negated_direction_is_the_mirror_image() {
+    let learner = Mlp::<F64>::drawn(1);
+    let subset = ParamSubset::all(&learner);
+    let mut truth = downstream::<F64>(4);
+    let mut negated = Negated(downstream::<F64>(4));
+    let expected = truth.direction(&learner, &subset).unwrap();
+    let found = negated.direction(&learner, &subset).unwrap();
+    assert_eq!(found.downstream.to_vec(), expected.downstream.to_vec());
+    let mirrored: Vec<f64> = expected.steer.to_vec().iter().map(|x| -x).collect();
+    assert_eq!(found.steer.to_vec(), mirrored);
+    assert_eq!(found.losses, expected.losses);
+    let again = negated.resample(&learner, &subset).unwrap();
+    assert_eq!(
+        again.to_vec(),
+        truth.resample(&learner, &subset).unwrap().to_vec()
+    );
+    assert_eq!(negated.state(), truth.state());
 }
 
 /// Drawn in the type of the parameters, not in that of the device: f64 here, beside f32.

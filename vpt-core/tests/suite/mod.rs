@@ -13,6 +13,7 @@ mod optimiser;
 mod probe;
 mod refusal;
 mod resume;
+mod run;
 mod split;
 mod teacher;
 mod theory;

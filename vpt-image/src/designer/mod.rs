@@ -20,7 +20,7 @@ pub use mask::{MaskPenalty, kept_share, total_variation};
 pub use random::RandomMask;
 pub use sit::{Sit, SitConfig};
 pub use unet::{UNet, UNetConfig};
-pub use views::LearnedMasks;
+pub use views::{LearnedMasks, mask_measures};
 
 use burn::module::Module;
 use burn::tensor::{Tensor, backend::Backend};

@@ -21,21 +21,37 @@ pub struct LearnedMasks {
     pub whole_value_step: bool,
 }
 
-impl LearnedMasks {
-    /// The groups of crops that carry a mask, with the weight of each of their masks: over a step
-    /// the weights sum to 1. `[masks]`
-    fn masks<B: Backend>(views: &CropBatch<B>) -> Vec<(&Tensor<B, 4>, Tensor<B, 1>)> {
-        let groups = [Some(&views.global), views.local.as_ref()];
-        let masks = groups.into_iter().flatten();
-        let masks: Vec<_> = masks.filter_map(|crops| crops.mask.as_ref()).collect();
-        let crops = |mask: &Tensor<B, 4>| mask.dims()[0] / views.images();
-        let each: usize = masks.iter().map(|mask| crops(mask)).sum();
-        let share = |mask| {
-            let share = views.weights.clone().div_scalar(each as f64);
-            (mask, Tensor::cat(vec![share; crops(mask)], 0))
-        };
-        masks.into_iter().map(share).collect()
-    }
+/// The groups of crops that carry a mask, with the weight of each of their masks: over a step
+/// the weights sum to 1. `[masks]`
+fn masks<B: Backend>(views: &CropBatch<B>) -> Vec<(&Tensor<B, 4>, Tensor<B, 1>)> {
+    let groups = [Some(&views.global), views.local.as_ref()];
+    let masks = groups.into_iter().flatten();
+    let masks: Vec<_> = masks.filter_map(|crops| crops.mask.as_ref()).collect();
+    let crops = |mask: &Tensor<B, 4>| mask.dims()[0] / views.images();
+    let each: usize = masks.iter().map(|mask| crops(mask)).sum();
+    let share = |mask| {
+        let share = views.weights.clone().div_scalar(each as f64);
+        (mask, Tensor::cat(vec![share; crops(mask)], 0))
+    };
+    masks.into_iter().map(share).collect()
+}
+
+/// `mask_kept` and `mask_tv`: the mean of the masks of a micro-batch, whoever made them, and their
+/// total variation, weighted so that they add up over a step; nothing where there are none.
+pub fn mask_measures<B: Backend>(views: &CropBatch<B>) -> Vec<(&'static str, f64)> {
+    let parts = masks(views).into_iter();
+    let parts = parts.map(|(mask, weights)| {
+        let kept = (kept_share(mask) * weights.clone()).sum();
+        Tensor::cat(vec![kept, (total_variation(mask) * weights).sum()], 0)
+    });
+    let Some(figures) = parts.reduce(|sum, part| sum + part) else {
+        return vec![];
+    };
+    let figures = figures.into_data();
+    ["mask_kept", "mask_tv"]
+        .into_iter()
+        .zip(figures.iter::<f64>())
+        .collect()
 }
 
 impl<N: Network> ViewGenerator<Vision<N>> for LearnedMasks {
@@ -73,25 +89,13 @@ impl<N: Network> ViewGenerator<Vision<N>> for LearnedMasks {
 
     /// R(φ), the mean over all masks of the step.
     fn regulariser<B: Backend>(&self, views: &CropBatch<B>) -> Option<Tensor<B, 1>> {
-        let parts = Self::masks(views).into_iter();
+        let parts = masks(views).into_iter();
         let parts = parts.map(|(mask, weights)| (self.penalty.of_each(mask) * weights).sum());
         parts.reduce(|sum, part| sum + part)
     }
 
-    /// `mask_kept` and `mask_tv`: the mean of the masks and their total variation.
+    /// See [`mask_measures`].
     fn measures<B: Backend>(&self, views: &CropBatch<B>) -> Vec<(&'static str, f64)> {
-        let parts = Self::masks(views).into_iter();
-        let parts = parts.map(|(mask, weights)| {
-            let kept = (kept_share(mask) * weights.clone()).sum();
-            Tensor::cat(vec![kept, (total_variation(mask) * weights).sum()], 0)
-        });
-        let Some(figures) = parts.reduce(|sum, part| sum + part) else {
-            return vec![];
-        };
-        let figures = figures.into_data();
-        ["mask_kept", "mask_tv"]
-            .into_iter()
-            .zip(figures.iter::<f64>())
-            .collect()
+        mask_measures(views)
     }
 }

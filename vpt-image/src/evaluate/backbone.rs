@@ -1,6 +1,7 @@
 //! Features of a backbone, with and without a tape.
 
 use crate::images::Planes;
+use crate::objective::{DinoLearner, LatentLearner, ReconstructionLearner};
 use crate::vit::{Features, RopeDraw, Vit};
 use burn::tensor::{Tensor, TensorData, backend::Backend};
 use vpt_core::layers::float_options;
@@ -15,6 +16,24 @@ pub trait HasBackbone<B: Backend> {
 impl<B: Backend> HasBackbone<B> for Vit<B> {
     fn backbone(&self) -> &Vit<B> {
         self
+    }
+}
+
+impl<B: Backend> HasBackbone<B> for DinoLearner<B> {
+    fn backbone(&self) -> &Vit<B> {
+        &self.backbone
+    }
+}
+
+impl<B: Backend> HasBackbone<B> for LatentLearner<B> {
+    fn backbone(&self) -> &Vit<B> {
+        &self.backbone
+    }
+}
+
+impl<B: Backend> HasBackbone<B> for ReconstructionLearner<B> {
+    fn backbone(&self) -> &Vit<B> {
+        &self.backbone
     }
 }
 

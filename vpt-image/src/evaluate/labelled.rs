@@ -4,7 +4,6 @@ use super::{EvaluateError, Question};
 use crate::images::{DepthMap, ImageProcessor, LabelMap, Planes, RgbImage};
 use crate::loader::Unreadable;
 use crate::random::{Purpose, generator};
-use crate::scenes::{Scenes, Split};
 use crate::sets::{Ade20k, ImageFolder, NyuList, NyuMat, SetError};
 use rand::seq::SliceRandom;
 use std::sync::Arc;
@@ -72,69 +71,30 @@ impl LabelledSet<usize> for ImageFolder {
     }
 }
 
-/// Drawn scenes: a label, a depth and a class for each of them.
-pub struct DrawnSet {
-    /// What draws them.
-    pub scenes: Scenes,
-    /// Of the draws.
-    pub seed: u64,
-    /// The part of the drawn data that they are of.
-    pub split: Split,
-    /// How many there are.
-    pub count: usize,
-}
-
-impl DrawnSet {
-    /// Classes of whole pictures: the four kinds of bodies, and none in sight.
-    pub const CLASSES: usize = 5;
-
-    fn draw(&self, index: usize) -> crate::scenes::Scene {
-        assert!(index < self.count, "scene {index} of {}", self.count);
-        self.scenes.draw(self.seed, self.split, index as u64)
-    }
-}
-
-impl LabelledSet<LabelMap> for DrawnSet {
-    fn len(&self) -> usize {
-        self.count
-    }
-
-    fn load(&self, index: usize) -> Result<(RgbImage, LabelMap), SetError> {
-        let scene = self.draw(index);
-        Ok((scene.image, scene.labels))
-    }
-}
-
-impl LabelledSet<DepthMap> for DrawnSet {
-    fn len(&self) -> usize {
-        self.count
-    }
-
-    fn load(&self, index: usize) -> Result<(RgbImage, DepthMap), SetError> {
-        let scene = self.draw(index);
-        Ok((scene.image, scene.depth))
-    }
-}
-
-impl LabelledSet<usize> for DrawnSet {
-    fn len(&self) -> usize {
-        self.count
-    }
-
-    /// The body that shows most, by [`Scene::main_object`](crate::scenes::Scene::main_object).
-    fn load(&self, index: usize) -> Result<(RgbImage, usize), SetError> {
-        let scene = self.draw(index);
-        // Labels 0 and 1 are floor and wall.
-        let class = scene.main_object().map(|class| usize::from(class) - 2);
-        Ok((scene.image, class.unwrap_or(Self::CLASSES - 1)))
-    }
-}
-
 /// Some samples of a set, in an order of their own: an official split, or a part for heads and
 /// another one for g_down.
 pub struct Part<S> {
     set: Arc<S>,
     indices: Vec<usize>,
+}
+
+impl<S> Clone for Part<S> {
+    fn clone(&self) -> Self {
+        Self {
+            set: self.set.clone(),
+            indices: self.indices.clone(),
+        }
+    }
+}
+
+impl<Y, S: LabelledSet<Y> + ?Sized> LabelledSet<Y> for Arc<S> {
+    fn len(&self) -> usize {
+        (**self).len()
+    }
+
+    fn load(&self, index: usize) -> Result<(RgbImage, Y), SetError> {
+        (**self).load(index)
+    }
 }
 
 impl<S> Part<S> {
@@ -213,6 +173,41 @@ impl<Y> Labelled<Y> {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The first `count` samples that can be used, or all there are.
+    ///
+    /// # Errors
+    /// A sample that cannot be used, unless such ones are left out.
+    pub fn first<Q: Question<Truth = Y>>(
+        &self,
+        question: &Q,
+        count: usize,
+        patch: usize,
+    ) -> Result<Vec<usize>, EvaluateError> {
+        let mut found = vec![];
+        for index in 0..self.len() {
+            if found.len() == count {
+                break;
+            }
+            match self.sample(question, index, patch) {
+                Ok(_) => found.push(index),
+                Err(error) if self.skips(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(found)
+    }
+
+    /// A sample's image as the set has it.
+    ///
+    /// # Errors
+    /// What keeps it from being read.
+    ///
+    /// # Panics
+    /// If there is no such sample.
+    pub fn image(&self, index: usize) -> Result<RgbImage, EvaluateError> {
+        Ok(self.set.load(index)?.0)
     }
 
     /// A sample.

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `norm`, `upsample`, `head` | batch norm, bilinear maps, [`Head`]: a linear probe or a small decoder |
 //! | `question` | [`Question`]: [`Segmentation`], [`Depth`], [`Classification`], each with its loss |
-//! | `labelled`, `draws` | labelled sets, read or drawn; which samples come next |
+//! | `labelled`, `drawn`, `draws` | labelled sets, read or drawn; which samples come next |
 //! | `fit`, `kept` | [`HeadFit`]: heads are trained with the backbone frozen |
 //! | `feedback` | [`HeadFeedback`]: L_down of labelled meta batches, as `vpt_core`'s evaluator |
 //! | `fine_tune` | the last blocks and a head, trained on a copy |
@@ -16,6 +16,7 @@
 //! backbone alone.
 
 mod backbone;
+mod drawn;
 mod draws;
 mod error;
 mod feedback;
@@ -32,15 +33,17 @@ mod state;
 mod upsample;
 
 pub use backbone::HasBackbone;
+pub use drawn::{DrawnSet, SceneSet};
 pub use error::EvaluateError;
 pub use feedback::{FeedbackConfig, HeadFeedback};
 pub use fine_tune::{Tuned, fine_tune, last_blocks};
 pub use fit::{FitConfig, HeadFit};
 pub use head::{Block, Head, HeadConfig, Tokens};
-pub use labelled::{DrawnSet, Labelled, LabelledSet, Part, disjoint_parts};
+pub use labelled::{Labelled, LabelledSet, Part, disjoint_parts};
 pub use measure::{
     ClassificationResult, Counts, DepthResult, Estimate, NearestResult, RetrievalResult,
-    SegmentationResult, classification, depth, nearest_neighbours, retrieval, segmentation,
+    SegmentationResult, Shown, classification, depth, nearest_neighbours, retrieval, segmentation,
+    show_depth, show_segmentation,
 };
 pub use norm::{BatchNorm, Moments};
 pub use question::{Classification, Depth, DepthOutput, Pooling, Question, Segmentation};

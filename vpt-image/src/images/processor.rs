@@ -72,6 +72,11 @@ impl ImageProcessor {
         Self::read(&folder.join(FILE))
     }
 
+    /// Whether a model's folder has the file.
+    pub fn is_in(folder: &Path) -> bool {
+        folder.join(FILE).is_file()
+    }
+
     /// Writes `preprocessor_config.json` into a model's folder, as Transformers loads it.
     ///
     /// # Errors

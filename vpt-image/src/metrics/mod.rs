@@ -10,7 +10,7 @@ pub use self::knn::{KnnClassifier, KnnScore};
 pub use self::retrieval::{
     Protocol, ProtocolScore, Relevance, RevisitedScores, average_precision, rank, revisited,
 };
-pub use self::segmentation::{Confusion, SegmentationScores};
+pub use self::segmentation::{Confusion, Overlap, SegmentationScores};
 
 /// A vector of length 1, or as it is where its length is 0.
 fn normalised(vector: &[f32]) -> impl Iterator<Item = f32> + '_ {

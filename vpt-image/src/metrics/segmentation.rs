@@ -1,7 +1,7 @@
 //! Mean intersection over union.
 
 use crate::images::{IGNORE, LabelMap};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Pixels by label and prediction, over all images of a set. Pixels labelled
 /// [`IGNORE`] are left out.
@@ -10,6 +10,15 @@ pub struct Confusion {
     classes: usize,
     /// `[label, predicted]`
     pixels: Vec<u64>,
+}
+
+/// Pixels of one class in one image: what a mean IoU over a set of images adds up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overlap {
+    /// Labelled and predicted.
+    pub found: u64,
+    /// Labelled or predicted.
+    pub union: u64,
 }
 
 /// Scores over a whole set, not means of images' scores. NaN where there is nothing to score.
@@ -81,32 +90,37 @@ impl Confusion {
         self.pixels[label * self.classes + predicted]
     }
 
+    fn labelled(&self, class: usize) -> u64 {
+        (0..self.classes)
+            .map(|other| self.count(class, other))
+            .sum()
+    }
+
+    /// Each class's overlap.
+    pub fn overlaps(&self) -> Vec<Overlap> {
+        let predicted = |class| {
+            let others = 0..self.classes;
+            others.map(|other| self.count(other, class)).sum::<u64>()
+        };
+        let overlap = |class| {
+            let found = self.count(class, class);
+            Overlap {
+                found,
+                union: self.labelled(class) + predicted(class) - found,
+            }
+        };
+        (0..self.classes).map(overlap).collect()
+    }
+
     /// The scores of all that was added.
     pub fn scores(&self) -> SegmentationScores {
-        let classes = 0..self.classes;
-        let found = |class: usize| self.count(class, class);
-        let labelled = |class| {
-            classes
-                .clone()
-                .map(|other| self.count(class, other))
-                .sum::<u64>()
-        };
-        let predicted = |class| {
-            classes
-                .clone()
-                .map(|other| self.count(other, class))
-                .sum::<u64>()
-        };
         let share = |part: u64, whole: u64| (whole > 0).then(|| part as f64 / whole as f64);
-        let iou = |class| {
-            let union = labelled(class) + predicted(class) - found(class);
-            share(found(class), union)
-        };
-        let iou: Vec<Option<f64>> = classes.clone().map(iou).collect();
-        let accuracy = classes
-            .clone()
-            .map(|class| share(found(class), labelled(class)));
-        let right: u64 = classes.clone().map(found).sum();
+        let overlaps = self.overlaps();
+        let iou = overlaps.iter().map(|o| share(o.found, o.union));
+        let iou: Vec<Option<f64>> = iou.collect();
+        let accuracy = overlaps.iter().enumerate();
+        let accuracy = accuracy.map(|(class, o)| share(o.found, self.labelled(class)));
+        let right: u64 = overlaps.iter().map(|overlap| overlap.found).sum();
         SegmentationScores {
             miou: mean(iou.iter().copied()),
             pixel_accuracy: share(right, self.pixels.iter().sum()).unwrap_or(f64::NAN),

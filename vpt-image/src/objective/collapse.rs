@@ -76,9 +76,18 @@ impl CollapseWatch {
                 .find(|(known, _)| *known == name)
                 .map(|found| found.1)
         };
-        let (step, loss) = (report.step, report.loss);
-        let entropy = measure("teacher_entropy");
-        let usage = measure("teacher_usage");
+        let teacher = ["teacher_entropy", "teacher_usage"].map(measure);
+        self.count(report.step, report.loss, teacher)
+    }
+
+    /// [`look`](Self::look) at a step that a log tells of: its loss, the teacher's entropy and its
+    /// usage.
+    pub fn count(
+        &mut self,
+        step: usize,
+        loss: f64,
+        [entropy, usage]: [Option<f64>; 2],
+    ) -> Option<Collapse> {
         let near = |figure: f64| (figure / self.uniform - 1.0).abs() < Self::NEAR;
         let now = [
             near(loss),

@@ -32,6 +32,32 @@ fn listing(folder: &Path) -> Result<Vec<PathBuf>, SetError> {
     Ok(paths)
 }
 
+/// The images (jpg, jpeg, png) below a folder at any depth, by path: the unlabelled view of any
+/// layout.
+///
+/// # Errors
+/// A folder that cannot be read, or that holds no image.
+pub fn images_below(root: &Path) -> Result<Vec<PathBuf>, SetError> {
+    let (mut found, mut folders) = (vec![], vec![root.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        for path in listing(&folder)? {
+            if path.is_dir() {
+                folders.push(path);
+            } else if is_image(&path) {
+                found.push(path);
+            }
+        }
+    }
+    if found.is_empty() {
+        return Err(SetError::Empty {
+            path: root.to_owned(),
+            what: "image (jpg, jpeg, png)",
+        });
+    }
+    found.sort();
+    Ok(found)
+}
+
 fn is_image(path: &Path) -> bool {
     let ending = path.extension().and_then(|ending| ending.to_str());
     ending.is_some_and(|ending| IMAGES.contains(&ending.to_ascii_lowercase().as_str()))

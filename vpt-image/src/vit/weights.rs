@@ -37,6 +37,16 @@ pub fn is_vit(folder: &Path) -> bool {
     kind.is_ok_and(|kind| kind == MODEL_TYPE)
 }
 
+impl VitConfig {
+    /// What the `config.json` of `folder` says.
+    ///
+    /// # Errors
+    /// [`CheckpointError`] names the file and the field at fault.
+    pub fn of_folder(folder: &Path) -> Result<Self, CheckpointError> {
+        read_config(folder, Self::from_json)
+    }
+}
+
 impl<B: Backend> Vit<B> {
     /// Loads `config.json` and the weights from `folder`: `model.safetensors` or its shards, else
     /// `pytorch_model.bin` or its shards. Values stored as F32, F16 or BF16 become the backend's
@@ -46,7 +56,7 @@ impl<B: Backend> Vit<B> {
     /// [`CheckpointError`] names the file and the field or tensor at fault: what is missing, has
     /// no place, has another shape or type, or is not finite.
     pub fn load(folder: &Path, device: &B::Device) -> Result<Self, CheckpointError> {
-        let config = read_config(folder, VitConfig::from_json)?;
+        let config = VitConfig::of_folder(folder)?;
         let registers = config.num_register_tokens;
         let mut files = TensorFiles::open(folder)?;
         let prefixed = files

@@ -5,6 +5,7 @@ mod features;
 mod images;
 mod metrics;
 mod objective;
+mod run;
 mod sets;
 
 use std::path::PathBuf;

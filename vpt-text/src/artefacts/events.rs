@@ -2,7 +2,8 @@
 //!
 //! JSON has no NaN: a number that diverged is `null` in the file and NaN here.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
+use vpt_core::run::{LogEvent, Times, number};
 
 /// A line of `metrics.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -192,9 +193,35 @@ pub struct EvaluationEvent {
     pub seconds: Option<f64>,
 }
 
-/// A number, or NaN for `null`.
-pub(super) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))
+impl LogEvent for Event {
+    fn step(&self) -> Option<u64> {
+        match self {
+            Self::Step(event) => Some(event.step),
+            Self::Value(event) => Some(event.step),
+            Self::Probe(event) => Some(event.step),
+            Self::Evaluation(event) => Some(event.step),
+            Self::Other => None,
+        }
+    }
+
+    fn is_closing(&self, steps: usize) -> bool {
+        matches!(self, Self::Evaluation(event) if event.step == steps as u64)
+    }
+
+    fn times(&self) -> Times {
+        match self {
+            Self::Step(event) => Times {
+                all: event.seconds,
+                target: event.target_seconds.unwrap_or(0.0),
+                value: 0.0,
+            },
+            Self::Value(event) => Times {
+                value: event.seconds.unwrap_or(0.0),
+                ..Times::default()
+            },
+            _ => Times::default(),
+        }
+    }
 }
 
 #[cfg(test)]

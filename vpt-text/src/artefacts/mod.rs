@@ -7,13 +7,10 @@
 //! | `example.json` | [`Example`] |
 //! | `summary.json` | [`RunSummary`] |
 
-mod error;
 mod events;
 mod run_folder;
 
-pub use error::ArtefactError;
 pub use events::{EvaluationEvent, Event, ProbeEvent, Split, StepEvent, ValueEvent};
 pub use run_folder::{
     Candidate, Evaluation, Example, ExampleToken, ItemResult, Measurement, Run, RunSummary,
-    run_name,
 };

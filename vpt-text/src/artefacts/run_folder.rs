@@ -3,13 +3,13 @@
 //! Fields that are not named here are ignored, so that a run may record more than is reported.
 //! JSON has no NaN: a number that diverged is `null` in the file and NaN here.
 
-use super::ArtefactError;
-use super::events::{EvaluationEvent, Event, ProbeEvent, Split, StepEvent, ValueEvent, number};
+use super::events::{EvaluationEvent, Event, ProbeEvent, Split, StepEvent, ValueEvent};
 use crate::data::Counts;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use vpt_core::experiment::Arm;
+use vpt_core::run::{ArtefactError, number, read_json, read_lines, read_text};
 
 /// `evaluation.json`: the finished learner on every held-out item.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -184,9 +184,14 @@ pub struct Run {
     pub config: Option<String>,
 }
 
-/// `METHOD-sSEED`, the name of a run's folder.
-pub fn run_name(method: &str, seed: u64) -> String {
-    format!("{method}-s{seed}")
+impl Arm for Run {
+    fn method(&self) -> &str {
+        &self.summary.method
+    }
+
+    fn seed(&self) -> u64 {
+        self.summary.seed
+    }
 }
 
 impl Run {
@@ -197,7 +202,7 @@ impl Run {
     pub fn read(folder: &Path) -> Result<Self, ArtefactError> {
         Ok(Self {
             summary: read_json(&folder.join("summary.json"))?,
-            events: read_events(&folder.join("metrics.jsonl"))?,
+            events: read_lines(&folder.join("metrics.jsonl"))?,
             evaluation: read_json(&folder.join("evaluation.json"))?,
             example: match folder.join("example.json") {
                 path if path.exists() => Some(read_json(&path)?),
@@ -244,40 +249,11 @@ impl Run {
     }
 }
 
-fn read_text(path: &Path) -> Result<String, ArtefactError> {
-    std::fs::read_to_string(path).map_err(|source| ArtefactError::Read {
-        path: path.to_path_buf(),
-        source,
-    })
-}
-
-fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, ArtefactError> {
-    serde_json::from_str(&read_text(path)?).map_err(|error| ArtefactError::Parse {
-        path: path.to_path_buf(),
-        line: error.line(),
-        message: error.to_string(),
-    })
-}
-
-fn read_events(path: &Path) -> Result<Vec<Event>, ArtefactError> {
-    read_text(path)?
-        .lines()
-        .enumerate()
-        .filter(|(_, line)| !line.trim().is_empty())
-        .map(|(index, line)| {
-            serde_json::from_str(line).map_err(|error| ArtefactError::Parse {
-                path: path.to_path_buf(),
-                line: index + 1,
-                message: error.to_string(),
-            })
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::experiment::synthetic;
+    use vpt_core::experiment::run_name;
 
     fn broken(file: &str, text: &str) -> String {
         let folder = tempfile::tempdir().unwrap();

@@ -1,22 +1,12 @@
 //! What a config must satisfy before anything is opened.
 
 use super::{RunConfig, SubsetSpec, TrainableSpec};
-use thiserror::Error;
+use vpt_core::run::{ConfigError, require};
 
 /// Sizes above this are a slip, and would overflow where they are multiplied.
 const LARGEST: usize = 1 << 16;
 /// The same for what only counts.
 const MOST_STEPS: usize = 1_000_000_000;
-
-/// A key whose value cannot be run.
-#[derive(Debug, Error, PartialEq)]
-#[error("{key}: {message}")]
-pub struct ConfigError {
-    /// The dotted key.
-    pub key: &'static str,
-    /// What is wrong with it.
-    pub message: String,
-}
 
 impl RunConfig {
     /// Refuses what can be refused from the config alone.
@@ -176,20 +166,5 @@ impl RunConfig {
             "value.subset",
             none,
         )
-    }
-}
-
-fn require(
-    holds: bool,
-    key: &'static str,
-    message: impl FnOnce() -> String,
-) -> Result<(), ConfigError> {
-    if holds {
-        Ok(())
-    } else {
-        Err(ConfigError {
-            key,
-            message: message(),
-        })
     }
 }

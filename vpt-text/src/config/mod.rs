@@ -4,7 +4,7 @@
 
 mod check;
 
-pub use check::ConfigError;
+pub use vpt_core::run::ConfigError;
 
 use crate::data::{Columns, Filter, FilterError};
 use crate::decoder::{LoadOptions, TargetModules};
@@ -12,6 +12,14 @@ use serde::{Deserialize, Serialize};
 
 /// The annotated defaults of every key.
 pub const DEFAULT_TOML: &str = include_str!("default.toml");
+
+/// Which kind of run a config is of: this crate's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Modality {
+    /// Language.
+    Text,
+}
 
 /// How targets are made (§3.3, §4.5, Table 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -201,6 +209,7 @@ impl From<TrainableSpec> for String {
     reason = "each key's meaning stands once, in default.toml"
 )]
 pub struct RunConfig {
+    pub modality: Modality,
     pub method: Method,
     pub seed: u64,
     pub model: ModelConfig,

@@ -13,7 +13,8 @@ pub(super) const CHUNK: usize = 1024;
 /// A prompt and its answer, tokenised apart (A.1) so that no token holds a piece of both.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Document {
-    /// What the learner is given; never asked about.
+    /// What the learner is given; never asked about. Where the tokenizer sets a token before every
+    /// text, it begins with that.
     pub prompt: Vec<u32>,
     /// What the loss is on, the end-of-text token included unless the answer was cut.
     pub answer: Vec<u32>,
@@ -117,7 +118,7 @@ impl Formatter<'_> {
         for (chunk, first) in records.chunks(CHUNK).zip((0..).step_by(CHUNK)) {
             let prompts = chunk.iter().map(|r| self.template.prompt(r)).collect();
             let answers = chunk.iter().map(|r| self.template.answer(r)).collect();
-            let prompts = self.tokenizer.encode_all(prompts)?;
+            let prompts = self.tokenizer.encode_texts(prompts)?;
             let answers = self.tokenizer.encode_all(answers)?;
             for (offset, (prompt, answer)) in prompts.into_iter().zip(answers).enumerate() {
                 let blank = chunk[offset].solution.trim().is_empty();
@@ -186,7 +187,7 @@ pub(super) fn fingerprint(documents: &[Document]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tokenizer::tests::bytes;
+    use crate::tokenizer::tests::{begun, bytes};
 
     fn record(problem: &str, solution: &str) -> Record {
         Record {
@@ -224,6 +225,33 @@ mod tests {
         let space_seven = tokenizer.encode(" 7").unwrap();
         assert_eq!(space_seven.len(), 1);
         assert_eq!(document.answer, [space_seven[0], tokenizer.eos_id()]);
+    }
+
+    #[test]
+    fn a_document_begins_as_the_tokenizer_says_and_is_not_asked_about_it() {
+        let template = Template::new("{problem}", "{solution}").unwrap();
+        let made = |tokenizer: &Tokenizer, records: &[Record]| {
+            let formatter = Formatter {
+                tokenizer,
+                template: &template,
+                seq_len: 6,
+            };
+            formatter.format(records).unwrap()
+        };
+        let records = [record("ab", "cde"), record("", "cd")];
+        let (without, with) = (made(&bytes(), &records), made(&begun(), &records));
+        for (plain, begun) in without.documents.iter().zip(&with.documents) {
+            assert_eq!(begun.prompt, [&[0][..], &plain.prompt].concat());
+            assert_eq!(begun.answer, plain.answer);
+        }
+        // Without a prompt the first token of an answer has nothing before it, but for a beginning.
+        let targets = |made: &Documents| made.documents[1].answer_targets();
+        assert_eq!((targets(&without), targets(&with)), (2, 3));
+        // A beginning takes room.
+        assert_eq!(with.documents[0].positions(), 6);
+        let longer = [record("abc", "def")];
+        assert_eq!(made(&bytes(), &longer).counts.truncated, 0);
+        assert_eq!(made(&begun(), &longer).counts.truncated, 1);
     }
 
     #[test]

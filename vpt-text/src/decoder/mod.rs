@@ -51,5 +51,6 @@ pub use vpt_core::layers::{Embedding, Linear, Lora, RmsNorm};
 pub use vpt_core::pretrained::{CheckpointError, ConfigError};
 pub use weights::{LoadNotes, LoadOptions};
 
+pub(crate) use generate::completions_by_batch;
 pub(crate) use model::{context, run};
 pub(crate) use vpt_core::layers::{fill, float_options, widen};

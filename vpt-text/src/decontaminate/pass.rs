@@ -2,9 +2,9 @@
 
 use super::output::NewFile;
 use super::{Compression, DecontaminateError, Removed, Summary, TestIndex};
-use crate::data::{Columns, Record, Records};
+use crate::data::{Record, Records};
 use rayon::prelude::*;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,8 @@ const CHUNK: usize = 4096;
 /// What a pass writes; nothing for a rehearsal.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Outputs<'a> {
-    /// The records that stay, as JSONL in the stream's order, under the names of its columns.
+    /// The rows that stay, as JSONL in the stream's order: lines of JSONL as they are, rows of Parquet
+    /// files with all their columns.
     pub clean: Option<(&'a Path, Compression)>,
     /// Settings, every removed record and the summary, as JSON.
     pub report: Option<&'a Path>,
@@ -30,14 +31,17 @@ pub struct Outputs<'a> {
 /// # Errors
 /// A stream that cannot be read; a file that cannot be written.
 pub fn decontaminate(
-    mut records: Records,
-    columns: &Columns,
+    records: Records,
     index: &TestIndex,
     outputs: Outputs<'_>,
     mut observe: impl FnMut(&Summary) -> ControlFlow<()>,
 ) -> Result<Option<Summary>, DecontaminateError> {
     let create = |(path, compression)| NewFile::create(path, compression);
     let mut clean = outputs.clean.map(create).transpose()?;
+    let mut records = match clean {
+        Some(_) => records.keep_rows(),
+        None => records,
+    };
     let report = outputs.report.map(|path| Report::create(path, index));
     let mut report = report.transpose()?;
     let mut summary = Summary::new(index);
@@ -48,15 +52,24 @@ pub fn decontaminate(
         }
         let verdicts: Vec<_> = chunk
             .par_iter()
-            .map(|(_, record)| index.judge(record))
+            .map(|read| index.judge(&read.record))
             .collect();
-        for ((file, record), verdict) in chunk.iter().zip(verdicts) {
+        for (read, verdict) in chunk.iter().zip(verdicts) {
             summary.count(verdict.as_ref());
             match (verdict, &mut clean, &mut report) {
-                (None, Some(clean), _) => clean.write(line(record, columns).as_bytes())?,
+                (None, Some(clean), _) => {
+                    clean.write(read.row.as_bytes())?;
+                    clean.write(b"\n")?;
+                }
                 (Some(verdict), _, Some(report)) => {
                     let number = summary.records;
-                    report.add(&Removed::new(index, number, file, record, &verdict))?;
+                    report.add(&Removed::new(
+                        index,
+                        number,
+                        &read.file,
+                        &read.record,
+                        &verdict,
+                    ))?;
                 }
                 _ => {}
             }
@@ -73,42 +86,26 @@ pub fn decontaminate(
     Ok(Some(summary))
 }
 
-/// The next records and the files that they come from; none at the end.
-fn next_chunk(records: &mut Records) -> Result<Vec<(PathBuf, Record)>, DecontaminateError> {
+/// A record, the file that it comes from and, where the stream is written, its row.
+struct Read {
+    file: PathBuf,
+    record: Record,
+    row: String,
+}
+
+/// The next records; none at the end.
+fn next_chunk(records: &mut Records) -> Result<Vec<Read>, DecontaminateError> {
     let mut chunk = Vec::with_capacity(CHUNK);
     while chunk.len() < CHUNK
         && let Some(record) = records.next().transpose()?
     {
-        chunk.push((
-            records.path().map(PathBuf::from).unwrap_or_default(),
+        chunk.push(Read {
+            file: records.path().map(PathBuf::from).unwrap_or_default(),
             record,
-        ));
+            row: records.row().map(str::to_owned).unwrap_or_default(),
+        });
     }
     Ok(chunk)
-}
-
-/// A record as a line of JSON.
-fn line(record: &Record, columns: &Columns) -> String {
-    let Record {
-        problem,
-        solution,
-        answer,
-        kind,
-        plain,
-        ..
-    } = record;
-    let mut fields = Map::new();
-    if let Some(kind) = kind {
-        fields.insert(columns.kind.clone(), kind.as_str().into());
-    }
-    if let Some(answer) = answer {
-        fields.insert(columns.answer.clone(), answer.as_str().into());
-    }
-    fields.insert(columns.solution.clone(), solution.as_str().into());
-    if !plain {
-        fields.insert(columns.problem.clone(), problem.as_str().into());
-    }
-    format!("{}\n", Value::Object(fields))
 }
 
 /// The report, written as the stream goes by.

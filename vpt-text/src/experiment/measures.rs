@@ -1,20 +1,8 @@
-//! One figure of one method, beside the baseline's.
+//! What an item adds to each figure, and where a change in loss lies.
 
-use super::statistics::{Cell, Difference, Grid, mean_by_seed, paired_difference};
-use super::summary::BASELINE;
 use crate::artefacts::{ItemResult, Run};
 use serde::Serialize;
-
-/// A figure and its difference to the baseline's.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Measured {
-    /// Mean over seeds.
-    pub mean: f64,
-    /// For each seed.
-    pub per_seed: Vec<f64>,
-    /// To the baseline; `None` for the baseline itself and where nothing can be paired.
-    pub difference: Option<Difference>,
-}
+use vpt_core::experiment::{Beside, Cell};
 
 /// The change in test NLL to the baseline, in nats an item, by kind of token; negative is better.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -29,50 +17,14 @@ pub struct GainParts {
     pub other: f64,
 }
 
-/// A method's runs, and those among them that the baseline was also run for.
-pub(super) struct Beside<'a> {
-    runs: &'a [&'a Run],
-    pairs: Vec<(&'a Run, &'a Run)>,
-}
-
-impl<'a> Beside<'a> {
-    pub(super) fn new(name: &str, runs: &'a [&'a Run], baseline: &'a [&'a Run]) -> Self {
-        let partner = |run: &&'a Run| {
-            let same = |other: &&&Run| other.summary.seed == run.summary.seed;
-            baseline.iter().find(same).map(|other| (*run, *other))
-        };
-        let pairs = if name == BASELINE {
-            Vec::new()
-        } else {
-            runs.iter().filter_map(partner).collect()
-        };
-        Self { runs, pairs }
-    }
-
-    pub(super) fn measured(&self, cells: impl Fn(&Run) -> Vec<Cell>) -> Measured {
-        let grid: Grid = self.runs.iter().map(|run| cells(run)).collect();
-        let per_seed = mean_by_seed(&grid);
-        let seeds: Vec<u64> = self.pairs.iter().map(|(run, _)| run.summary.seed).collect();
-        let ours: Grid = self.pairs.iter().map(|(run, _)| cells(run)).collect();
-        let theirs: Grid = self.pairs.iter().map(|(_, run)| cells(run)).collect();
-        Measured {
-            mean: per_seed.iter().sum::<f64>() / per_seed.len() as f64,
-            per_seed,
-            difference: paired_difference(&seeds, &ours, &theirs),
-        }
-    }
-
-    /// `None` where no run measured it on any item.
-    pub(super) fn if_measured(&self, cells: impl Fn(&Run) -> Vec<Cell>) -> Option<Measured> {
-        let any = |run: &&Run| cells(run).iter().any(|cell| cell.weight > 0.0);
-        self.runs.iter().any(any).then(|| self.measured(cells))
-    }
-
-    pub(super) fn gain_parts(&self) -> Option<GainParts> {
+impl GainParts {
+    /// `None` where nothing is paired.
+    pub(super) fn of(beside: &Beside<'_, Run>) -> Option<Self> {
         let after_first =
             |item: &ItemResult| item.digit_nll - if item.first_is_digit { item.first } else { 0.0 };
         let items = || {
-            self.pairs
+            beside
+                .pairs()
                 .iter()
                 .flat_map(|(ours, theirs)| ours.evaluation.test.iter().zip(&theirs.evaluation.test))
         };
@@ -83,7 +35,7 @@ impl<'a> Beside<'a> {
         let total = mean(&|item| item.nll);
         let first = mean(&|item| item.first);
         let digit = mean(&after_first);
-        (count > 0).then_some(GainParts {
+        (count > 0).then_some(Self {
             total,
             first,
             digit,

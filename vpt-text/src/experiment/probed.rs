@@ -1,8 +1,8 @@
 //! The probe of A.6 over the runs of a method.
 
-use super::Correlation;
 use crate::artefacts::{ProbeEvent, Run};
 use serde::Serialize;
+use vpt_core::experiment::Correlation;
 
 /// Predicted against realised falls of the probe batch's loss, over all seeds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]

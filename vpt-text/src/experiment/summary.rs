@@ -1,11 +1,13 @@
 //! Every method against next-token prediction on the same held-out items.
 
-use super::measures::{Beside, GainParts, Measured, digit_cell, first_cell, loss_cell, pass_cell};
-use super::statistics::{Cell, RESAMPLES};
-use super::{ExperimentError, Probed};
-use crate::artefacts::{ItemResult, Run, run_name};
+use super::Probed;
+use super::measures::{GainParts, digit_cell, first_cell, loss_cell, pass_cell};
+use crate::artefacts::{ItemResult, Run};
 use serde::Serialize;
 use std::path::Path;
+use vpt_core::experiment::{
+    Beside, Cell, ExperimentError, Measured, RESAMPLES, methods, run_folders,
+};
 use vpt_core::{CoreError, write_atomically};
 
 /// The method that the others are compared with.
@@ -87,21 +89,10 @@ pub fn read_runs(
     methods: &[String],
     seeds: &[u64],
 ) -> Result<Vec<Run>, ExperimentError> {
-    let folder = out.join("runs");
-    let runs = methods
+    run_folders(out, methods, seeds)?
         .iter()
-        .flat_map(|method| seeds.iter().map(move |seed| run_name(method, *seed)))
-        .map(|name| folder.join(name))
-        .filter(|run| run.is_dir())
-        .map(|run| Run::read(&run))
-        .collect::<Result<Vec<_>, _>>()?;
-    if runs.is_empty() {
-        return Err(ExperimentError::NoRuns {
-            path: folder,
-            methods: methods.join(", "),
-        });
-    }
-    Ok(runs)
+        .map(|run| Ok(Run::read(run)?))
+        .collect()
 }
 
 /// Compares every method among `runs` with the baseline among them.
@@ -110,18 +101,6 @@ pub fn read_runs(
 /// Two runs differ in learner updates or were not measured on the same items, or a run on none.
 pub fn summarise_runs(runs: &[Run]) -> Result<Summary, ExperimentError> {
     check_paired(runs)?;
-    let mut names: Vec<&str> = Vec::new();
-    for run in runs {
-        if !names.contains(&run.summary.method.as_str()) {
-            names.push(&run.summary.method);
-        }
-    }
-    let of = |name: &str| -> Vec<&Run> {
-        runs.iter()
-            .filter(|run| run.summary.method == name)
-            .collect()
-    };
-    let baseline = of(BASELINE);
     Ok(Summary {
         baseline: BASELINE.into(),
         resamples: RESAMPLES,
@@ -129,9 +108,9 @@ pub fn summarise_runs(runs: &[Run]) -> Result<Summary, ExperimentError> {
         off_target_items: runs
             .first()
             .map_or(0, |run| run.evaluation.off_target.len()),
-        methods: names
+        methods: methods(runs)
             .into_iter()
-            .map(|name| method_summary(name, &of(name), &baseline))
+            .map(|name| method_summary(name, runs))
             .collect(),
     })
 }
@@ -186,8 +165,9 @@ fn check_paired(runs: &[Run]) -> Result<(), ExperimentError> {
     Ok(())
 }
 
-fn method_summary(name: &str, runs: &[&Run], baseline: &[&Run]) -> MethodSummary {
-    let beside = Beside::new(name, runs, baseline);
+fn method_summary(name: &str, runs: &[Run]) -> MethodSummary {
+    let beside = Beside::new(name, BASELINE, runs);
+    let runs = beside.runs();
     let steps: u64 = runs.iter().map(|run| run.summary.steps).sum();
     let wall: f64 = runs.iter().map(|run| run.summary.wall_seconds).sum();
     // Nothing, where nothing was spent.
@@ -206,7 +186,7 @@ fn method_summary(name: &str, runs: &[&Run], baseline: &[&Run]) -> MethodSummary
         off_target: beside
             .if_measured(|run| run.evaluation.off_target.iter().map(loss_cell).collect()),
         pass_at_1: beside.if_measured(|run| test(run, pass_cell)),
-        parts: beside.gain_parts(),
+        parts: GainParts::of(&beside),
         probe: Probed::of(runs),
         seconds_per_step: wall / steps as f64,
         value_share: share(|run| run.summary.value_seconds),

@@ -1,8 +1,8 @@
 //! An experiment's folder with numbers that are known by hand, for tests.
 
-use crate::artefacts::run_name;
 use serde_json::{Value, json};
 use std::path::Path;
+use vpt_core::experiment::run_name;
 
 /// Learner updates in a run.
 pub(crate) const STEPS: u64 = 60;

@@ -1,6 +1,7 @@
 //! The small table that an experiment ends in.
 
-use super::{Measured, Summary};
+use super::Summary;
+use vpt_core::experiment::{Measured, align, figure, signed};
 
 const HEADER: [&str; 9] = [
     "method",
@@ -39,7 +40,7 @@ impl Summary {
                 difference.map_or("–".into(), |d| d.signs()),
             ]);
         }
-        align(&rows)
+        align(&rows, &[0, 8])
     }
 }
 
@@ -47,53 +48,8 @@ fn optional(measured: &Option<Measured>, show: impl Fn(f64) -> String) -> String
     measured.as_ref().map_or("–".into(), |m| show(m.mean))
 }
 
-/// A number to so many places; a dash where there is none.
-pub(crate) fn figure(value: f64, places: usize) -> String {
-    if value.is_finite() {
-        format!("{value:.places$}").replace('-', "−")
-    } else {
-        "–".into()
-    }
-}
-
-/// A number with its sign.
-pub(crate) fn signed(value: f64, places: usize) -> String {
-    let text = figure(value, places);
-    let is_zero = text.chars().all(|c| matches!(c, '0' | '.' | '−'));
-    match value {
-        _ if is_zero => text.replace('−', ""),
-        v if v > 0.0 => format!("+{text}"),
-        _ => text,
-    }
-}
-
-fn align(rows: &[Vec<String>]) -> String {
-    let width = |column: usize| {
-        rows.iter()
-            .map(|row| row[column].chars().count())
-            .max()
-            .unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..HEADER.len()).map(width).collect();
-    rows.iter()
-        .map(|row| {
-            let cells: Vec<String> = row
-                .iter()
-                .zip(&widths)
-                .enumerate()
-                .map(|(column, (cell, &width))| match column {
-                    0 | 8 => format!("{cell:<width$}"),
-                    _ => format!("{cell:>width$}"),
-                })
-                .collect();
-            format!("{}\n", cells.join("  ").trim_end())
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::experiment::{summarise, synthetic};
 
     #[test]
@@ -110,13 +66,5 @@ mod tests {
         );
         let column = |line: &str, what: &str| line.split(what).next().map(|s| s.chars().count());
         assert_eq!(column(lines[0], "by seed"), column(lines[2], "−−−"));
-    }
-
-    #[test]
-    fn figures_never_show_a_signed_zero() {
-        assert_eq!(signed(-0.00001, 3), "0.000");
-        assert_eq!(signed(0.25, 2), "+0.25");
-        assert_eq!(signed(-0.25, 2), "−0.25");
-        assert_eq!(figure(f64::NAN, 2), "–");
     }
 }

@@ -1,21 +1,17 @@
-//! Colours that colour-blind readers can tell apart: Okabe and Ito's for methods, blue to orange for value.
+//! The colours of methods, and blue to orange for value.
 
-/// Red, green, blue.
-pub(super) type Rgb = (u8, u8, u8);
+use vpt_core::report::{Palette, Rgb};
 
-/// A method has one colour in every plot and table, whatever else is shown.
-pub(super) fn method(name: &str) -> Rgb {
-    match name {
-        "ntp" => (112, 112, 112),
-        "value" => (0, 114, 178),
-        "random" => (213, 94, 0),
-        "smoothing" => (204, 121, 167),
-        "self-distillation" => (150, 130, 20),
-        "oracle" => (0, 158, 115),
-        "oracle-hard" => (86, 180, 233),
-        _ => (120, 60, 160),
-    }
-}
+/// The methods of language.
+pub(super) const METHODS: Palette = Palette(&[
+    ("ntp", Palette::GREY),
+    ("value", Palette::BLUE),
+    ("random", Palette::VERMILION),
+    ("smoothing", Palette::PINK),
+    ("self-distillation", Palette::OLIVE),
+    ("oracle", Palette::GREEN),
+    ("oracle-hard", Palette::SKY),
+]);
 
 /// |c/σ| at which the palette of values ends.
 pub(super) const END: f64 = 3.0;
@@ -36,18 +32,13 @@ pub(super) fn value(scaled: f64) -> Rgb {
     }
 }
 
-/// As CSS writes it.
-pub(super) fn css((r, g, b): Rgb) -> String {
-    format!("#{r:02x}{g:02x}{b:02x}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn zero_is_white_and_the_ends_are_held() {
-        assert_eq!(css(value(0.0)), "#ffffff");
+        assert_eq!(value(0.0), (255, 255, 255));
         assert_eq!(value(9.0), value(END));
         assert_eq!(value(-9.0), value(-END));
         assert_ne!(value(9.0), value(-9.0));

@@ -2,8 +2,9 @@
 
 use super::colour::{self, END};
 use crate::artefacts::{Candidate, Example, ExampleToken, Run};
-use crate::experiment::{figure, signed};
 use maud::{Markup, html};
+use vpt_core::experiment::{figure, signed};
+use vpt_core::report::css;
 
 /// Candidates in a row.
 const SHOWN: usize = 4;
@@ -115,7 +116,7 @@ fn row(token: &ExampleToken) -> Markup {
 }
 
 fn paint(scaled: f64) -> String {
-    format!("background:{}", colour::css(colour::value(scaled)))
+    format!("background:{}", css(colour::value(scaled)))
 }
 
 /// New lines seen, and kept.

@@ -6,9 +6,7 @@
 mod colour;
 mod curves;
 mod example;
-mod number;
 mod page;
-mod plot;
 mod probe;
 mod reading;
 mod reproduce;
@@ -18,25 +16,8 @@ mod setting;
 use crate::artefacts::Run;
 use crate::experiment::Summary;
 use std::path::Path;
-use thiserror::Error;
-use vpt_core::{CoreError, write_atomically};
-
-/// A report that cannot be made.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum ReportError {
-    /// It cannot be written.
-    #[error(transparent)]
-    Write(#[from] CoreError),
-    /// A curve cannot be drawn.
-    #[error("the curve of {curve} cannot be drawn: {message}")]
-    Plot {
-        /// What it shows.
-        curve: String,
-        /// Why.
-        message: String,
-    },
-}
+use vpt_core::report::ReportError;
+use vpt_core::write_atomically;
 
 /// Writes `out/report.html` from the summary of `runs`.
 ///

@@ -1,11 +1,13 @@
 //! Predicted against realised falls of a held-out loss (A.6).
 
-use super::colour;
-use super::plot::{Line, Plot, Stroke};
-use super::{ReportError, curves};
+use super::colour::METHODS;
 use crate::artefacts::{ProbeEvent, Run};
-use crate::experiment::{Correlation, Probed, Summary, figure, signed};
-use maud::{Markup, PreEscaped, html};
+use crate::experiment::{Probed, Summary};
+use maud::{Markup, html};
+use vpt_core::experiment::{Correlation, figure, methods, signed};
+use vpt_core::report::{self, ReportError};
+
+const AXES: (&str, &str) = ("predicted fall (nats/token)", "realised fall (nats/token)");
 
 /// Predicted and realised.
 type Pair = fn(&ProbeEvent) -> (f64, f64);
@@ -16,16 +18,20 @@ pub(super) fn probe(summary: &Summary, runs: &[Run]) -> Result<Option<Markup>, R
         let mut methods = summary.methods.iter();
         methods.find(|m| m.method == method)?.probe.as_ref()
     };
-    let names: Vec<&str> = curves::methods(runs)
+    let names: Vec<&str> = methods(runs)
         .into_iter()
         .filter(|name| probed(name).is_some())
         .collect();
     if names.is_empty() {
         return Ok(None);
     }
+    let scatter = |title, pair: Pair| {
+        let points = |run: &Run| run.probes().map(pair).collect();
+        report::scatter(title, AXES, points, (&names, runs), &METHODS)
+    };
     let panels = [
-        scatter("Step along the gradient", Probed::sgd_pair, &names, runs)?,
-        scatter("The optimiser's step", Probed::update_pair, &names, runs)?,
+        scatter("Step along the gradient", Probed::sgd_pair)?,
+        scatter("The optimiser's step", Probed::update_pair)?,
     ];
     Ok(Some(html! {
         section {
@@ -75,34 +81,4 @@ fn row(name: &str, probed: &Probed) -> Markup {
             (pair(&probed.update))
         }
     }
-}
-
-fn scatter(
-    title: &str,
-    pair: Pair,
-    names: &[&str],
-    runs: &[Run],
-) -> Result<Option<Markup>, ReportError> {
-    let lines = names.iter().map(|name| {
-        let own = runs.iter().filter(|run| run.summary.method == *name);
-        Line {
-            points: own.flat_map(|run| run.probes().map(pair)).collect(),
-            colour: colour::method(name),
-            style: Stroke::Dots,
-        }
-    });
-    let plot = Plot {
-        title,
-        x: "predicted fall (nats/token)",
-        y: "realised fall (nats/token)",
-        lines: lines.collect(),
-    };
-    Ok(plot.svg()?.map(|svg| {
-        html! {
-            figure {
-                figcaption { strong { (title) } " " (curves::legend(names)) }
-                div class="panel" role="img" aria-label=(title) { (PreEscaped(svg)) }
-            }
-        }
-    }))
 }

@@ -1,7 +1,8 @@
 //! The numbers in plain words, no stronger than they are.
 
-use crate::experiment::{Difference, GainParts, Measured, MethodSummary, Summary, figure, signed};
+use crate::experiment::{GainParts, MethodSummary, Summary};
 use maud::{Markup, html};
+use vpt_core::experiment::{Difference, Measured, figure, signed};
 
 /// Below this share of a gain, digits are not what improved.
 const MINOR: f64 = 0.25;

@@ -1,8 +1,10 @@
 //! The table: every figure with its difference to the baseline.
 
-use super::colour;
-use crate::experiment::{Difference, Measured, MethodSummary, Summary, figure, signed};
+use super::colour::METHODS;
+use crate::experiment::{MethodSummary, Summary};
 use maud::{Markup, html};
+use vpt_core::experiment::figure;
+use vpt_core::report::{arm, measured};
 
 pub(super) fn results(summary: &Summary) -> Markup {
     let uneven = summary
@@ -43,20 +45,14 @@ pub(super) fn results(summary: &Summary) -> Markup {
 }
 
 fn row(method: &MethodSummary) -> Markup {
-    let swatch = colour::css(colour::method(&method.method));
     html! {
         tr {
-            th scope="row" {
-                i style={ "background:" (swatch) } {} (method.method)
-                small {
-                    (method.seeds.len()) @if method.seeds.len() == 1 { " seed" } @else { " seeds" }
-                }
-            }
-            (cell(Some(&method.loss), 1.0, 4, true))
-            (cell(Some(&method.first), 1.0, 3, false))
-            (cell(method.digit.as_ref(), 1.0, 3, false))
-            (cell(method.off_target.as_ref(), 1.0, 3, false))
-            (cell(method.pass_at_1.as_ref(), 100.0, 1, false))
+            (arm(&method.method, method.seeds.len(), METHODS.of(&method.method)))
+            (measured(Some(&method.loss), 1.0, 4, true))
+            (measured(Some(&method.first), 1.0, 3, false))
+            (measured(method.digit.as_ref(), 1.0, 3, false))
+            (measured(method.off_target.as_ref(), 1.0, 3, false))
+            (measured(method.pass_at_1.as_ref(), 100.0, 1, false))
             td {
                 (figure(method.seconds_per_step, 2))
                 @if let Some(share) = method.value_share {
@@ -68,31 +64,4 @@ fn row(method: &MethodSummary) -> Markup {
             }
         }
     }
-}
-
-fn cell(measured: Option<&Measured>, scale: f64, places: usize, by_seed: bool) -> Markup {
-    let Some(measured) = measured else {
-        return html! { td { "–" } };
-    };
-    html! {
-        td {
-            (figure(scale * measured.mean, places))
-            @if let Some(d) = &measured.difference {
-                small class=[d.is_resolved().then_some("resolved")] {
-                    (signed(scale * d.mean, places)) " ["
-                    (signed(scale * d.low, places)) ", " (signed(scale * d.high, places)) "]"
-                }
-                @if by_seed { small { (each(d, scale, places)) } }
-            }
-        }
-    }
-}
-
-fn each(d: &Difference, scale: f64, places: usize) -> String {
-    let shown: Vec<String> = d
-        .per_seed
-        .iter()
-        .map(|x| signed(scale * x, places))
-        .collect();
-    shown.join("  ")
 }

@@ -1,9 +1,9 @@
 //! The method in two sentences, and what was run.
 
-use super::number::rough;
 use crate::artefacts::Run;
 use crate::experiment::Summary;
 use maud::{Markup, html};
+use vpt_core::report::rough;
 
 pub(super) fn explanation() -> Markup {
     html! {

@@ -5,10 +5,9 @@ use super::corpus;
 use super::dropout::Seeded;
 use super::evaluate::HeldOut;
 use super::evaluator::{AnswerLoss, ProbeBatch};
-use super::fingerprint::Fingerprint;
 use super::learns::{Learning, adapted};
 use super::origin::Origin;
-use super::places::{adapter_folder, locate, locate_model};
+use super::places::{adapter_folder, locate_model};
 use super::source::PackedSource;
 use crate::artefacts::Split;
 use crate::config::{DesignerForm, Method, RunConfig};
@@ -28,6 +27,7 @@ use rand_chacha::ChaCha8Rng;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use vpt_core::hub::kept_model;
+use vpt_core::run::{Fingerprint, locate};
 use vpt_core::{
     AdamW, Cadence, Clip, CosineSchedule, DifferenceStep, Downstream, Feedback, NoParameters,
     RandomDirection, Source, StepProbe, Trainer, TrainerConfig,

@@ -1,7 +1,6 @@
 //! The unlabelled corpus that a config names: its files, and its tokens from them or from the cache.
 
 use super::RunError;
-use super::places::locate;
 use crate::config::RunConfig;
 use crate::data::{Corpus, Counts, DataError, Formatter, Records, is_data_file, shards};
 use glob::Pattern;
@@ -10,6 +9,7 @@ use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 use vpt_core::hub::{Hub, RepoName};
+use vpt_core::run::locate;
 
 const HUB: &str = "hub:";
 /// Names the user's cache folder for vpt.

@@ -1,4 +1,5 @@
-//! One run, from its config to its artefacts: data → task → trainer → files.
+//! One run, from its config to its artefacts: data → task → trainer → files, through
+//! [`vpt_core::run::drive`].
 //!
 //! A run folder holds `config.toml` (resolved), `metrics.jsonl`, `checkpoints/`, `model/` (as
 //! Transformers loads it), `adapter/` (as PEFT loads it, where there are adapters), `designer/`,
@@ -12,11 +13,9 @@ mod error;
 mod evaluate;
 mod evaluator;
 mod example;
-mod fingerprint;
 mod folder;
 mod learns;
 mod merge;
-mod metrics;
 mod origin;
 mod places;
 mod recorder;
@@ -25,6 +24,7 @@ mod source;
 mod standalone;
 mod stream_sample;
 mod train;
+mod work;
 
 pub use corpus::files as corpus_files;
 pub use error::RunError;
@@ -32,8 +32,7 @@ pub use evaluate::{HeldOut, Measuring, SplitResult, evaluate};
 pub use folder::save_model;
 pub use merge::merge;
 pub use origin::Origin;
-pub use places::locate;
-pub use score::{FeedbackOptions, Texts, score};
+pub use score::{FeedbackOptions, Scored, Texts, score};
 pub use standalone::Model;
 pub use stream_sample::{Span, SpanKind, StreamSample};
-pub use train::{RunEvent, RunOptions, RunOutcome, train};
+pub use train::{RunEvent, train};

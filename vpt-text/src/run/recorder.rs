@@ -1,31 +1,28 @@
 //! What each learner step leaves in the log and tells observers.
 
 use super::RunEvent;
-use super::metrics::{Metrics, Times};
 use crate::artefacts::{Event, ProbeEvent, StepEvent, ValueEvent};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use vpt_core::run::{Log, Tell};
 use vpt_core::{CoreError, Observer, StepReport, ValueReport};
 
 /// Writes steps and value updates to `metrics.jsonl` and passes them on.
-pub(super) struct Recorder<'a> {
-    pub(super) metrics: &'a mut Metrics,
+pub(super) struct Recorder<'a, 't> {
+    pub(super) log: &'a mut Log,
     pub(super) alpha_max: f64,
-    pub(super) times: &'a mut Times,
-    pub(super) tell: &'a mut dyn FnMut(&RunEvent) -> ControlFlow<()>,
+    pub(super) tell: &'a mut Tell<'t, RunEvent>,
 }
 
-impl Observer for Recorder<'_> {
+impl Observer for Recorder<'_, '_> {
     fn observe(&mut self, report: &StepReport) -> Result<ControlFlow<()>, CoreError> {
         let measures: BTreeMap<&str, f64> = report.measures.iter().copied().collect();
         let figure = |name: &str| measures.get(name).copied();
         let (step, tokens) = (report.step + 1, report.tokens);
         let seconds = report.elapsed.as_secs_f64();
         let target_seconds = report.target_elapsed.as_secs_f64();
-        self.times.all += seconds;
-        self.times.target += target_seconds;
         let loss = figure("label_loss").unwrap_or(report.loss);
-        self.write(&Event::Step(StepEvent {
+        self.log.write(&Event::Step(StepEvent {
             step: step as u64,
             tokens,
             loss,
@@ -39,7 +36,7 @@ impl Observer for Recorder<'_> {
             target_seconds: Some(target_seconds),
         }))?;
         if let Some(probe) = report.probe {
-            self.write(&Event::Probe(ProbeEvent {
+            self.log.write(&Event::Probe(ProbeEvent {
                 step: step as u64,
                 loss: probe.loss,
                 sgd_predicted: probe.sgd.predicted,
@@ -54,10 +51,9 @@ impl Observer for Recorder<'_> {
             return Ok(flow);
         };
         let (times, seconds) = (value.times, value.times.update().as_secs_f64());
-        self.times.value += seconds;
         let along = Along::new(&measures, self.alpha_max);
         let oracle_share = along.as_ref().and_then(Along::share);
-        self.write(&Event::Value(ValueEvent {
+        self.log.write(&Event::Value(ValueEvent {
             step: step as u64,
             tokens,
             value: value.value,
@@ -83,12 +79,6 @@ impl Observer for Recorder<'_> {
             oracle_share,
         });
         Ok(if told.is_break() { told } else { flow })
-    }
-}
-
-impl Recorder<'_> {
-    fn write(&mut self, event: &Event) -> Result<(), CoreError> {
-        self.metrics.write(event).map_err(CoreError::data)
     }
 }
 

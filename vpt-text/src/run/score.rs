@@ -3,17 +3,17 @@
 use super::RunError;
 use super::assemble::{Reader, check_value};
 use super::learns::{SUBSET, chosen};
-use super::places::locate;
 use super::standalone::{Model, open_learner};
 use crate::config::RunConfig;
 use crate::data::{Counts, Document, Formatter, Template, read_records};
-use crate::decoder::Decoder;
+use crate::decoder::{Decoder, LoadNotes};
 use crate::score::{
     ScoreReport, Totals, Valuation, answer_scores, feedback_gradient, token_values,
 };
 use crate::tokenizer::{Tokenizer, TokenizerError};
 use burn::tensor::backend::Backend;
 use std::path::Path;
+use vpt_core::run::locate;
 
 /// What is scored.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +35,17 @@ pub struct FeedbackOptions<'a> {
     pub batch: Option<usize>,
 }
 
-/// Scores `texts` under the model of `config`; of labelled records, says what was left out, too.
+/// Texts that were scored.
+pub struct Scored {
+    /// What was found.
+    pub report: ScoreReport,
+    /// Of labelled records, what was left out.
+    pub counts: Option<Counts>,
+    /// What was noticed while loading the model.
+    pub notes: LoadNotes,
+}
+
+/// Scores `texts` under the model of `config`.
 ///
 /// # Errors
 /// A model or file that cannot be used, or a text that the model cannot take.
@@ -44,12 +54,16 @@ pub fn score<B: Backend>(
     texts: Texts<'_>,
     feedback: Option<FeedbackOptions<'_>>,
     device: &B::Device,
-) -> Result<(ScoreReport, Option<Counts>), RunError> {
+) -> Result<Scored, RunError> {
     // Ids alone need no tokenizer, and a checkpoint may come without one.
     if let (Texts::Tokens(file), None) = (texts, feedback) {
-        let learner = open_learner::<B>(config, device)?;
+        let (learner, notes) = open_learner::<B>(config, device)?;
         let scores = answer_scores(&learner, &read_tokens(file)?, config.eval.batch)?;
-        return Ok((ScoreReport::plain(scores), None));
+        return Ok(Scored {
+            report: ScoreReport::plain(scores),
+            counts: None,
+            notes,
+        });
     }
     let model = Model::<B>::open(config, device)?;
     let template = Template::new(&config.data.prompt, &config.data.answer)?;
@@ -64,8 +78,13 @@ pub fn score<B: Backend>(
     let (documents, sources) = match texts {
         Texts::Tokens(file) => (read_tokens(file)?, None),
         Texts::Plain(texts) => {
-            let ids = model.tokenizer.encode_all(texts.to_vec())?;
-            (ids.into_iter().map(whole).collect(), None)
+            let ids = model.tokenizer.encode_all(texts.to_vec())?.into_iter();
+            let beginning = model.tokenizer.beginning();
+            let begun = ids.map(|answer| Document {
+                prompt: beginning.to_vec(),
+                answer,
+            });
+            (begun.collect(), None)
         }
         Texts::Labelled(file) => {
             let made = reader
@@ -86,11 +105,13 @@ pub fn score<B: Backend>(
         let (tokens, text) = scored_tokens(&model.tokenizer, &documents)?;
         (report.tokens, report.text) = (Some(tokens), Some(text));
     }
-    let Some((sources, counts)) = sources else {
-        return Ok((report, None));
-    };
-    report.records = Some(sources);
-    Ok((report, Some(counts)))
+    let (sources, counts) = sources.unzip();
+    report.records = sources;
+    Ok(Scored {
+        report,
+        counts,
+        notes: model.notes,
+    })
 }
 
 /// Log-probabilities and values along g_down of the feedback.

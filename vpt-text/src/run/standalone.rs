@@ -3,10 +3,9 @@
 use super::RunError;
 use super::assemble::{Reader, check_tokenizer};
 use super::evaluate::{HeldOut, Measuring, SplitResult, evaluate};
-use super::fingerprint::model_files;
 use super::learns::loaded;
 use super::origin::Origin;
-use super::places::locate_model;
+use super::places::{adapter_folder, locate_model};
 use crate::artefacts::Split;
 use crate::config::RunConfig;
 use crate::data::{Formatter, Record, Template};
@@ -14,16 +13,18 @@ use crate::decoder::{Decoder, Generation, LoadNotes};
 use crate::tokenizer::{Tokenizer, digit_tokens};
 use burn::tensor::backend::Backend;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use vpt_core::run::model_files;
 
-/// The learner of `config.model.path` alone, for ids that no tokenizer is asked about.
+/// The learner of `config.model.path` alone, for ids that no tokenizer is asked about, and what was
+/// noticed while loading.
 pub(super) fn open_learner<B: Backend>(
     config: &RunConfig,
     device: &B::Device,
-) -> Result<Decoder<B>, RunError> {
+) -> Result<(Decoder<B>, LoadNotes), RunError> {
     let origin = Origin::at(&locate_model(&config.model.path)?)?;
-    let (learner, _) = origin.learner(&config.model.head.options(), device)?;
-    loaded(learner, config)
+    let (learner, notes) = origin.learner(&config.model.head.options(), device)?;
+    Ok((loaded(learner, config)?, notes))
 }
 
 /// A model with its tokenizer, as a run or the Hub left it.
@@ -36,6 +37,8 @@ pub struct Model<B: Backend> {
     pub notes: LoadNotes,
     /// Where they came from.
     pub origin: Origin,
+    /// The folder of the adapters on the learner.
+    adapter: Option<PathBuf>,
 }
 
 impl<B: Backend> Model<B> {
@@ -55,15 +58,22 @@ impl<B: Backend> Model<B> {
             tokenizer,
             notes,
             origin,
+            adapter: adapter_folder(&config.model.adapter)?,
         })
     }
 
-    /// SHA-256 of the files that the model was read from, by name.
+    /// SHA-256 of the files that the model was read from, by name; those of adapters as
+    /// `adapter/NAME`.
     ///
     /// # Errors
     /// A file that cannot be read.
     pub fn files(&self) -> Result<BTreeMap<String, String>, RunError> {
-        model_files(self.origin.path())
+        let mut files = model_files(self.origin.path())?;
+        if let Some(folder) = &self.adapter {
+            let adapter = model_files(folder)?.into_iter();
+            files.extend(adapter.map(|(name, hash)| (format!("adapter/{name}"), hash)));
+        }
+        Ok(files)
     }
 
     /// Scores the model on a labelled file: losses of every item, and Pass@1 of the first
@@ -113,7 +123,7 @@ impl<B: Backend> Model<B> {
             }),
         };
         let prompts = texts.iter().map(prompt).collect();
-        Ok(self.tokenizer.encode_all(prompts)?)
+        Ok(self.tokenizer.encode_texts(prompts)?)
     }
 
     /// How completions end and are batched by `config`; greedy, one a prompt.

@@ -1,9 +1,10 @@
 //! Log-probabilities of tokens given the ones before them.
 //!
-//! Texts run in batches of like length, one a row; padding is a document of its own that nothing
+//! Texts run in batches of like length, one a row, of long ones fewer; padding is a document of its own that nothing
 //! attends to, so batches change a log-probability by rounding alone (below 1e-5 nats in f32). The
 //! softmax is over all rows of the head, as in Transformers, in f32 at least.
 
+use crate::batching::batches;
 use crate::data::{Document, collate};
 use crate::decoder::Decoder;
 use crate::task::{LabelScores, Text, TextBatch, label_scores};
@@ -65,38 +66,72 @@ pub fn answer_scores<B: Backend>(
     documents: &[Document],
     batch_size: usize,
 ) -> Result<Vec<LabelScores>, LikelihoodError> {
-    for (index, document) in documents.iter().enumerate() {
-        check(learner, index, document)?;
-    }
     let mut scores = vec![LabelScores::default(); documents.len()];
-    for chunk in by_length(documents).chunks(batch_size.max(1)) {
-        let packed = collate(chunk.iter().map(|&index| &documents[index])).packed;
-        let views = TextBatch::<B>::new(&packed, 1.0, &learner.device());
-        let prediction = Text::predict(learner, &views);
-        let found = label_scores(&prediction.hidden, &prediction.head, &views.labels);
-        let mut log_p = found.log_probability.into_iter();
-        let mut is_top = found.is_top.into_iter();
-        for &index in chunk {
-            let count = documents[index].answer_targets();
-            let score = LabelScores {
-                log_probability: log_p.by_ref().take(count).collect(),
-                is_top: is_top.by_ref().take(count).collect(),
-            };
-            if score.log_probability.iter().any(|log_p| log_p.is_nan()) {
-                return Err(LikelihoodError::NotANumber { index });
-            }
+    for batch in scores_by_batch(learner, documents, batch_size, |_| true)? {
+        for (index, score) in batch? {
             scores[index] = score;
         }
     }
     Ok(scores)
 }
 
-/// The documents that ask about something, by length: less padding, the same values.
-pub(super) fn by_length(documents: &[Document]) -> Vec<usize> {
+/// [`answer_scores`] a batch at a time, each with the indices of its documents: who reads them may stop
+/// between two. A batch without a document that is `wanted` is left out; the others are what they are
+/// without it.
+///
+/// # Errors
+/// As for [`answer_scores`]; whether the model can take the documents is looked at before anything
+/// runs.
+pub(crate) fn scores_by_batch<'a, B: Backend>(
+    learner: &'a Decoder<B>,
+    documents: &'a [Document],
+    batch_size: usize,
+    wanted: impl Fn(usize) -> bool + 'a,
+) -> Result<impl Iterator<Item = BatchScores> + 'a, LikelihoodError> {
+    for (index, document) in documents.iter().enumerate() {
+        check(learner, index, document)?;
+    }
+    let batches = by_length(documents, batch_size).into_iter();
+    let batches = batches.filter(move |batch| batch.iter().any(|&index| wanted(index)));
+    Ok(batches.map(|batch| batch_scores(learner, documents, batch)))
+}
+
+/// Documents of a batch, by index, with their scores.
+type BatchScores = Result<Vec<(usize, LabelScores)>, LikelihoodError>;
+
+fn batch_scores<B: Backend>(
+    learner: &Decoder<B>,
+    documents: &[Document],
+    batch: Vec<usize>,
+) -> BatchScores {
+    let packed = collate(batch.iter().map(|&index| &documents[index])).packed;
+    let views = TextBatch::<B>::new(&packed, 1.0, &learner.device());
+    let prediction = Text::predict(learner, &views);
+    let found = label_scores(&prediction.hidden, &prediction.head, &views.labels);
+    let mut log_p = found.log_probability.into_iter();
+    let mut is_top = found.is_top.into_iter();
+    let scores = batch.into_iter().map(|index| {
+        let count = documents[index].answer_targets();
+        let score = LabelScores {
+            log_probability: log_p.by_ref().take(count).collect(),
+            is_top: is_top.by_ref().take(count).collect(),
+        };
+        match score.log_probability.iter().any(|log_p| log_p.is_nan()) {
+            true => Err(LikelihoodError::NotANumber { index }),
+            false => Ok((index, score)),
+        }
+    });
+    scores.collect()
+}
+
+/// The documents that ask about something, in batches of like length: less padding, the same values.
+pub(super) fn by_length(documents: &[Document], batch_size: usize) -> Vec<Vec<usize>> {
+    let positions = |index: &usize| documents[*index].positions();
     let mut order: Vec<usize> = (0..documents.len()).collect();
     order.retain(|&index| documents[index].answer_targets() > 0);
-    order.sort_by_key(|&index| documents[index].positions());
-    order
+    order.sort_by_key(positions);
+    let batches = batches(&order, batch_size, positions).into_iter();
+    batches.map(<[usize]>::to_vec).collect()
 }
 
 /// Refuses a document that the model cannot take.
@@ -149,8 +184,8 @@ pub fn log_probabilities<B: Backend>(
 /// A context and a continuation of it, in tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Continuation {
-    /// What is given. Where there is no text before the continuation, the model's
-    /// beginning-of-text token, or else its end-of-text token.
+    /// What is given. Where there is no text before the continuation, the last of the tokens that
+    /// the tokenizer sets before every text, or else its end-of-text token.
     pub context: Vec<u32>,
     /// What is scored.
     pub continuation: Vec<u32>,
@@ -159,27 +194,25 @@ pub struct Continuation {
 impl Continuation {
     /// Tokens of `context` and `continuation` as lm-evaluation-harness makes them: blanks at the
     /// context's end go to the continuation, the two are encoded as one text, and what lies beyond
-    /// as many tokens as the context has by itself is the continuation. `prefix` stands for an
-    /// empty context.
+    /// as many tokens as the context has by itself is the continuation.
     ///
     /// # Errors
     /// A text that cannot be encoded.
     pub fn encode(
         tokenizer: &Tokenizer,
-        prefix: u32,
         context: &str,
         continuation: &str,
     ) -> Result<Self, TokenizerError> {
         if context.is_empty() {
             return Ok(Self {
-                context: vec![prefix],
+                context: vec![*tokenizer.beginning().last().unwrap_or(&tokenizer.eos_id())],
                 continuation: tokenizer.encode(continuation)?,
             });
         }
         // Python takes the four separators U+001C to U+001F for blanks, too.
         let blank = |c: char| c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c);
-        let whole = tokenizer.encode(&format!("{context}{continuation}"))?;
-        let context = tokenizer.encode(context.trim_end_matches(blank))?;
+        let whole = tokenizer.encode_text(&format!("{context}{continuation}"))?;
+        let context = tokenizer.encode_text(context.trim_end_matches(blank))?;
         let continuation = whole.get(context.len()..).unwrap_or_default().to_vec();
         Ok(Self {
             context,
@@ -197,6 +230,15 @@ pub struct ContinuationScore {
     pub is_greedy: bool,
 }
 
+impl From<LabelScores> for ContinuationScore {
+    fn from(scores: LabelScores) -> Self {
+        Self {
+            log_likelihood: scores.log_probability.iter().sum(),
+            is_greedy: scores.is_top.iter().all(|top| *top),
+        }
+    }
+}
+
 /// Scores continuations as lm-evaluation-harness does: of a request that is longer than the
 /// model's positions and one token, the context's first tokens are dropped.
 ///
@@ -208,6 +250,19 @@ pub fn continuation_log_likelihood<B: Backend>(
     requests: &[Continuation],
     batch_size: usize,
 ) -> Result<Vec<ContinuationScore>, LikelihoodError> {
+    let documents = continuations(learner, requests)?;
+    let scores = answer_scores(learner, &documents, batch_size)?;
+    Ok(scores.into_iter().map(ContinuationScore::from).collect())
+}
+
+/// Requests as documents that the model can take.
+///
+/// # Errors
+/// An empty context or continuation, or a continuation that does not fit by itself.
+pub(crate) fn continuations<B: Backend>(
+    learner: &Decoder<B>,
+    requests: &[Continuation],
+) -> Result<Vec<Document>, LikelihoodError> {
     let limit = learner.config().max_position_embeddings;
     let document = |(index, request): (usize, &Continuation)| {
         let (context, continuation) = (&request.context, &request.continuation);
@@ -230,12 +285,5 @@ pub fn continuation_log_likelihood<B: Backend>(
             answer: continuation.clone(),
         })
     };
-    let documents = requests.iter().enumerate().map(document);
-    let documents: Vec<Document> = documents.collect::<Result<_, _>>()?;
-    let scores = answer_scores(learner, &documents, batch_size)?;
-    let sum = |score: LabelScores| ContinuationScore {
-        log_likelihood: score.log_probability.iter().sum(),
-        is_greedy: score.is_top.iter().all(|top| *top),
-    };
-    Ok(scores.into_iter().map(sum).collect())
+    requests.iter().enumerate().map(document).collect()
 }

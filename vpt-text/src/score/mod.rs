@@ -14,6 +14,7 @@ pub use likelihood::{
     Continuation, ContinuationScore, LikelihoodError, answer_scores, continuation_log_likelihood,
     log_probabilities,
 };
+pub(crate) use likelihood::{continuations, scores_by_batch};
 pub use report::{ReportError, ReportFormat, ScoreReport, Totals, ValueReport};
 pub use value::{
     DocumentValues, FeedbackGradient, Valuation, ValueError, ValueTotals, feedback_gradient,

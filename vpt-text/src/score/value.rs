@@ -41,7 +41,7 @@ pub fn feedback_gradient<B: Backend>(
     let tokens = asked(learner, documents)?;
     let mut direction = GradVector::of(learner, subset).scaled(0.0);
     let mut loss = 0.0;
-    for chunk in by_length(documents).chunks(batch_size.max(1)) {
+    for chunk in by_length(documents, batch_size) {
         let packed = collate(chunk.iter().map(|&index| &documents[index])).packed;
         let part = Downstream::<TextTask, B>::new(Part {
             views: TextBatch::new(&packed, tokens as f64, &learner.device()),
@@ -177,7 +177,7 @@ pub fn token_values<B: Backend>(
     let mut step = step(learner);
     let estimator = LinearTarget::new(step.clone(), true);
     let (mut parts, mut probes) = (vec![], vec![]);
-    for chunk in by_length(documents).chunks(how.batch_size.max(1)) {
+    for chunk in by_length(documents, how.batch_size) {
         let packed = collate(chunk.iter().map(|&index| &documents[index])).packed;
         let batch = TextBatch::<B>::new(&packed, tokens as f64, &learner.device());
         let reference = task.reference(&NoParameters, task.predict(learner, &batch), &batch);
@@ -190,7 +190,7 @@ pub fn token_values<B: Backend>(
             subset,
         };
         let values = extrapolated_entry_values(&at, direction, &mut step);
-        parts.push((chunk.to_vec(), batch, reference.without_gradients()));
+        parts.push((chunk, batch, reference.without_gradients()));
         probes.push(values);
     }
     let sigma = MetaGradient::<TextTask, B>::scale(&estimator, &probes);

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use vpt_text::data::{Columns, Record, Records, read_records};
@@ -314,11 +315,8 @@ fn pass(threads: usize) -> [Vec<u8>; 2] {
         clean: Some((&clean, Compression::Gzip)),
         report: Some(&report),
     };
-    let summary = pool.install(|| {
-        decontaminate(records, &Columns::default(), &index, outputs, |_| {
-            ControlFlow::Continue(())
-        })
-    });
+    let summary =
+        pool.install(|| decontaminate(records, &index, outputs, |_| ControlFlow::Continue(())));
     let summary = summary.unwrap().unwrap();
     let kept = read_records(&clean, &Columns::default()).unwrap();
     assert_eq!(kept.len(), summary.kept);
@@ -339,6 +337,14 @@ fn pass(threads: usize) -> [Vec<u8>; 2] {
         .map(|(record, line)| Record { line, ..record })
         .collect();
     assert_eq!(kept, stayed);
+    let mut written = String::new();
+    flate2::read::MultiGzDecoder::new(std::fs::File::open(&clean).unwrap())
+        .read_to_string(&mut written)
+        .unwrap();
+    let source = std::fs::read_to_string(folder().join("stream.jsonl")).unwrap();
+    let expected = source.lines().zip(1..);
+    let expected = expected.filter(|(_, line)| !lines.contains(line));
+    assert!(written.lines().eq(expected.map(|(text, _)| text)));
     [
         std::fs::read(&clean).unwrap(),
         std::fs::read(&report).unwrap(),
@@ -365,9 +371,7 @@ fn a_pass_that_is_ended_writes_nothing() {
         clean: Some((&clean, Compression::Zstd)),
         report: Some(&report),
     };
-    let ended = decontaminate(records, &Columns::default(), &index, outputs, |_| {
-        ControlFlow::Break(())
-    });
+    let ended = decontaminate(records, &index, outputs, |_| ControlFlow::Break(()));
     assert_eq!(ended.unwrap(), None);
     assert_eq!(std::fs::read_dir(out.path()).unwrap().count(), 0);
 }

@@ -5,7 +5,7 @@ mod scaling;
 mod soak;
 
 use crate::args::{BenchArgs, BenchCommand, BenchCommonArgs, ConfigArgs};
-use crate::config::Config;
+use crate::config::TextConfig;
 use crate::failure::Failure;
 use vpt_text::run::bench::Preset;
 
@@ -20,9 +20,9 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
 
 /// The config of the runs that are measured: the preset's settings, and those of the command line over
 /// them.
-fn config(preset: &Preset, args: &BenchCommonArgs) -> Result<Config, Failure> {
+fn config(preset: &Preset, args: &BenchCommonArgs) -> Result<TextConfig, Failure> {
     let set = preset.settings.iter().chain(&args.set);
-    Ok(Config::load(
+    Ok(TextConfig::load(
         None,
         &ConfigArgs {
             set: set.cloned().collect(),

@@ -2,7 +2,7 @@
 
 use crate::args::OverheadArgs;
 use crate::backend::{BackendName, BackendTask};
-use crate::config::Config;
+use crate::config::TextConfig;
 use crate::failure::Failure;
 use crate::output;
 use burn::tensor::backend::Backend;
@@ -74,7 +74,7 @@ fn peak(args: &OverheadArgs, backend: BackendName, arm: Arm) -> Result<Option<u6
 #[derive(Clone, Copy)]
 struct Measure<'a> {
     preset: &'a Preset,
-    config: &'a Config,
+    config: &'a TextConfig,
     options: OverheadOptions,
 }
 

@@ -2,7 +2,7 @@
 
 use crate::args::ScalingArgs;
 use crate::backend::{BackendName, BackendTask};
-use crate::config::Config;
+use crate::config::TextConfig;
 use crate::failure::Failure;
 use crate::output;
 use burn::tensor::backend::Backend;
@@ -36,7 +36,7 @@ pub(super) fn run(args: &ScalingArgs) -> Result<(), Failure> {
 
 struct Along<'a> {
     preset: &'a Preset,
-    config: &'a Config,
+    config: &'a TextConfig,
     axis: Axis,
     rounds: usize,
 }

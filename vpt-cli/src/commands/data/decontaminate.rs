@@ -1,7 +1,7 @@
 //! `vpt data decontaminate`
 
 use crate::args::{DecontaminateArgs, PresetName, RuleArgs, VerbosityArgs};
-use crate::config::Config;
+use crate::config::TextConfig;
 use crate::failure::{Failure, with_causes};
 use crate::output;
 use crate::signals::StopRequest;
@@ -10,18 +10,19 @@ use std::io::{IsTerminal, stderr};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
+use vpt_core::run::locate;
 use vpt_text::data::Records;
 use vpt_text::decontaminate::{
     Compression, DecontaminateError, Outputs, Settings, Summary, TestIndex, TestSet, decontaminate,
 };
-use vpt_text::run::{RunError, corpus_files, locate};
+use vpt_text::run::{RunError, corpus_files};
 
 /// Away from a terminal, a line is said each time so many more records are done.
 const LINE_EVERY: usize = 100_000;
 
 /// Takes near-duplicates of test items out of a stream.
 pub(crate) fn run(args: &DecontaminateArgs) -> Result<(), Failure> {
-    let config = Config::load(None, &args.layers)?;
+    let config = TextConfig::load(None, &args.layers)?;
     let data = &config.run().data;
     let settings = settings(&args.rules)?;
     let clean = args.out.as_deref().map(jsonl).transpose()?;
@@ -44,7 +45,7 @@ pub(crate) fn run(args: &DecontaminateArgs) -> Result<(), Failure> {
     };
     let mut watch = Watch::new(args.verbosity);
     let records = Records::open(files, &data.columns, data.filter().map_err(RunError::from)?);
-    let done = decontaminate(records, &data.columns, &index, outputs, |summary| {
+    let done = decontaminate(records, &index, outputs, |summary| {
         watch.observe(summary);
         match stop.signal() {
             Some(_) => ControlFlow::Break(()),

@@ -1,7 +1,7 @@
 //! `vpt data inspect`
 
 use crate::args::DataInspectArgs;
-use crate::config::Config;
+use crate::config::TextConfig;
 use crate::failure::Failure;
 use crate::output;
 use anstyle::{AnsiColor, Style};
@@ -16,7 +16,7 @@ const MASKED: Style = Style::new().dimmed();
 
 /// Shows packed sequences and what the stream holds.
 pub(crate) fn run(args: &DataInspectArgs) -> Result<(), Failure> {
-    let config = Config::load(None, &args.layers)?;
+    let config = TextConfig::load(None, &args.layers)?;
     let sample = StreamSample::take(config.run(), args.sequences)?;
     if args.json {
         return output::json(&sample);

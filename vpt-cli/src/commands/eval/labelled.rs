@@ -2,19 +2,20 @@
 
 use crate::args::EvalArgs;
 use crate::backend::{BackendName, BackendTask};
-use crate::config::Config;
+use crate::config::TextConfig;
 use crate::failure::Failure;
 use crate::model::opened;
 use crate::output;
 use burn::tensor::backend::Backend;
 use serde_json::json;
 use std::path::Path;
+use vpt_core::run::locate;
 use vpt_text::config::RunConfig;
-use vpt_text::run::{RunError, SplitResult, locate};
+use vpt_text::run::{RunError, SplitResult};
 
 /// Scores a model on a labelled file: losses, and greedy Pass@1.
 pub(super) fn run(args: &EvalArgs) -> Result<(), Failure> {
-    let config = Config::load(None, &args.layers)?;
+    let config = TextConfig::load(None, &args.layers)?;
     let backend = BackendName::choose(args.backend.backend)?;
     let data = match args.data.as_slice() {
         [] => &config.run().data.test,

@@ -2,21 +2,22 @@
 
 use crate::args::EvalArgs;
 use crate::backend::{BackendName, BackendTask};
-use crate::config::Config;
+use crate::config::TextConfig;
 use crate::failure::{Failure, with_causes};
 use crate::model::opened;
 use crate::output;
+use crate::signals::StopRequest;
 use burn::tensor::backend::Backend;
 use serde_json::{Value, json};
 use std::fs::create_dir_all;
 use std::path::{Path, PathBuf};
-use vpt_core::write_atomically;
+use vpt_core::run::locate;
+use vpt_core::{to_state, write_atomically};
 use vpt_text::config::RunConfig;
 use vpt_text::eval::task::{
-    Aggregate, Answers, Figures, Items, Overrides, Report, Rows, ShotSource, SplitReport, Subject,
-    Task, TaskError, ask, builtins,
+    Aggregate, Answers, Asking, Figures, Items, Kept, Overrides, Report, Rows, ShotSource,
+    SplitReport, Subject, Task, TaskError, builtins,
 };
-use vpt_text::run::locate;
 
 /// Lists the tasks that ship.
 pub(super) fn list(as_json: bool) -> Result<(), Failure> {
@@ -50,7 +51,7 @@ pub(super) fn run(args: &EvalArgs, name: &str) -> Result<(), Failure> {
         top_p: flags.top_p,
     };
     let task = Task::open(name, overrides).map_err(refusal)?;
-    let config = Config::load(None, &args.layers)?;
+    let config = TextConfig::load(None, &args.layers)?;
     let backend = BackendName::choose(args.backend.backend)?;
     let splits = splits(&task, &args.data)?;
     let files: Vec<&Path> = splits.iter().map(|(_, file)| file.as_path()).collect();
@@ -66,10 +67,19 @@ pub(super) fn run(args: &EvalArgs, name: &str) -> Result<(), Failure> {
         create_dir_all(folder)
             .map_err(|error| Failure::Run(format!("{}: {error}", folder.display())))?;
     }
-    let (model, answers) = backend.run(Ask {
+    // Without a file to keep items beside, an interruption loses them, and signals end it at once.
+    let keeping = flags.out.as_deref().map(Keeping::beside).transpose()?;
+    let names = splits.iter().map(|(split, _)| split.as_str());
+    let Asked {
+        model,
+        answers,
+        kept,
+    } = backend.run(Ask {
         config: config.run(),
         task: &task,
-        splits: &items,
+        backend,
+        splits: names.zip(&items).collect(),
+        keeping: keeping.as_ref(),
     })??;
     let settings = answers[0].settings.clone();
     let mut report = Report::new(&task, shots.as_ref(), model, backend.to_string(), settings);
@@ -83,6 +93,7 @@ pub(super) fn run(args: &EvalArgs, name: &str) -> Result<(), Failure> {
         text.push('\n');
         write_atomically(out, text.as_bytes()).map_err(|e| Failure::Run(with_causes(&e)))?;
     }
+    kept.map_or(Ok(()), Kept::remove).map_err(refusal)?;
     match args.json {
         true => output::json(&report),
         false => table(&report),
@@ -131,35 +142,100 @@ fn splits(task: &Task, data: &[String]) -> Result<Vec<(String, PathBuf)>, Failur
     Ok(splits)
 }
 
+/// Where items are kept until all are done, and who may interrupt.
+struct Keeping {
+    file: PathBuf,
+    stop: StopRequest,
+}
+
+impl Keeping {
+    /// Beside the result in `out`.
+    fn beside(out: &Path) -> Result<Self, Failure> {
+        let mut file = out.as_os_str().to_owned();
+        file.push(".part");
+        let stop = StopRequest::listen();
+        Ok(Self {
+            file: file.into(),
+            stop: stop.map_err(|error| Failure::Run(format!("signals: {error}")))?,
+        })
+    }
+}
+
 struct Ask<'a> {
     config: &'a RunConfig,
     task: &'a Task,
-    splits: &'a [Items],
+    backend: BackendName,
+    splits: Vec<(&'a str, &'a Items)>,
+    keeping: Option<&'a Keeping>,
+}
+
+/// What a model said to every split.
+struct Asked {
+    model: Subject,
+    answers: Vec<Answers>,
+    /// The file that may go once the result is written.
+    kept: Option<Kept>,
 }
 
 impl BackendTask for Ask<'_> {
-    type Output = Result<(Subject, Vec<Answers>), Failure>;
+    type Output = Result<Asked, Failure>;
 
     fn run<B: Backend>(self, device: B::Device) -> Self::Output {
         let model = opened::<B>(self.config, &device)?;
         let (seed, batch) = (self.config.seed, self.config.eval.batch);
-        let asked = self.splits.iter().map(|items| {
-            ask(
-                &model.learner,
-                &model.tokenizer,
-                self.task,
-                items,
-                seed,
-                batch,
-            )
-            .map_err(refusal)
+        let asking = self.splits.iter().map(|(_, items)| {
+            let (learner, tokenizer) = (&model.learner, &model.tokenizer);
+            Asking::new(learner, tokenizer, self.task, items, seed, batch)
         });
-        let answers = asked.collect::<Result<_, _>>()?;
+        let asking: Vec<Asking<'_, B>> = asking.collect::<Result<_, _>>().map_err(refusal)?;
         let subject = Subject {
             path: self.config.model.path.clone(),
             files: model.files()?,
         };
-        Ok((subject, answers))
+        let mut kept = match self.keeping {
+            Some(keeping) => Some(self.kept(keeping, &subject, &asking)?),
+            None => None,
+        };
+        let mut answers = Vec::new();
+        for (split, asking) in asking.iter().enumerate() {
+            let said = match (&mut kept, self.keeping) {
+                (Some(kept), Some(Keeping { stop, .. })) => asking
+                    .go_on(kept, split, &|| stop.signal().is_some())
+                    .map_err(refusal)?
+                    .ok_or_else(|| Failure::Signal(stop.signal().unwrap_or_default()))?,
+                _ => asking.answers().map_err(refusal)?,
+            };
+            answers.push(said);
+        }
+        Ok(Asked {
+            model: subject,
+            answers,
+            kept,
+        })
+    }
+}
+
+impl Ask<'_> {
+    /// The file of items that are done, with all that they depend on.
+    fn kept<B: Backend>(
+        &self,
+        keeping: &Keeping,
+        model: &Subject,
+        asking: &[Asking<'_, B>],
+    ) -> Result<Kept, Failure> {
+        let settings = json!({
+            "program": env!("CARGO_PKG_VERSION"),
+            "backend": self.backend.to_string(),
+            "task": self.task.text,
+            "model": [to_state(&self.config.model), to_state(&model.files)],
+            "settings": asking.first().map(|asking| to_state(asking.settings())),
+        });
+        let kept = Kept::open(&keeping.file, &settings, &self.splits).map_err(refusal)?;
+        if kept.count() > 0 {
+            let (file, count) = (keeping.file.display(), kept.count());
+            output::remark(&format_args!("{file}: {count} items are done; it goes on"));
+        }
+        Ok(kept)
     }
 }
 

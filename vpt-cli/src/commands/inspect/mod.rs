@@ -4,7 +4,7 @@ mod vision;
 
 use crate::args::InspectArgs;
 use crate::backend::{BackendName, BackendTask};
-use crate::config::Config;
+use crate::config::TextConfig;
 use crate::failure::Failure;
 use crate::output;
 use burn::tensor::backend::Backend;
@@ -23,7 +23,7 @@ const HEADS: [&str; 2] = ["lm_head.weight", "output.weight"];
 
 /// Loads a model, which checks it, and says what it holds.
 pub(crate) fn run(args: &InspectArgs) -> Result<(), Failure> {
-    let config = Config::load(None, &args.layers)?;
+    let config = TextConfig::load(None, &args.layers)?;
     let backend = BackendName::choose(args.backend.backend)?;
     if let Some(folder) = vision::folder(&config.run().model.path) {
         return vision::run(&folder, backend, args.json);

@@ -5,7 +5,9 @@ mod nearest;
 mod picture;
 mod retrieval;
 
-pub use dense::{DepthResult, SegmentationResult, depth, segmentation};
+pub use dense::{
+    DepthResult, SegmentationResult, Shown, depth, segmentation, show_depth, show_segmentation,
+};
 pub use nearest::{NearestResult, nearest_neighbours};
 pub use picture::{ClassificationResult, classification};
 pub use retrieval::{RetrievalResult, retrieval};

@@ -18,6 +18,9 @@ pub struct ClassificationResult {
     pub counts: Counts,
     /// Classes that no picture is of.
     pub empty_classes: usize,
+    /// Whether each picture's class has the greatest logit.
+    #[serde(skip)]
+    pub images: Vec<bool>,
 }
 
 /// Accuracy of a head on pooled features.
@@ -51,5 +54,6 @@ pub fn classification<I: Backend>(
         top5: Estimate::share(&top5),
         counts,
         empty_classes: seen.iter().filter(|seen| !**seen).count(),
+        images: top1,
     })
 }

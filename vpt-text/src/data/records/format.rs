@@ -107,13 +107,19 @@ pub(super) fn parquet_file(path: &Path) -> Result<Option<File>, DataError> {
     Ok(is_parquet.then(|| file.into_inner()))
 }
 
-/// Opens `path`. Only the columns that records and `filter` are made of are read where the format
-/// keeps them apart.
-pub(super) fn open(
-    path: &Path,
-    columns: &Columns,
-    filter: Option<&Filter>,
-) -> Result<Rows, DataError> {
+/// What is asked of a file's rows.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    /// What records are made of.
+    pub(super) columns: &'a Columns,
+    /// What decides which are taken.
+    pub(super) filter: Option<&'a Filter>,
+    /// Whether rows come with all of themselves as a line of JSON too.
+    pub(super) whole: bool,
+}
+
+/// Opens `path`. Only the columns that are wanted are read where the format keeps them apart.
+pub(super) fn open(path: &Path, wanted: Wanted<'_>) -> Result<Rows, DataError> {
     let read_error = |source| DataError::Read {
         path: path.into(),
         source,
@@ -122,7 +128,7 @@ pub(super) fn open(
     let start = file.fill_buf().map_err(read_error)?;
     let name = Name::of(path);
     if name.is_parquet(start) {
-        let rows = ParquetRows::open(path, file.into_inner(), columns, filter)?;
+        let rows = ParquetRows::open(path, file.into_inner(), wanted)?;
         return Ok(Box::new(rows));
     }
     let compression = Compression::of_magic(start).or(name.compression);
@@ -144,8 +150,12 @@ pub(super) fn open(
     Ok(match name.kind {
         Some(Kind::Text) => Box::new(Paragraphs {
             lines,
-            column: columns.solution.clone(),
+            column: wanted.columns.solution.clone(),
+            whole: wanted.whole,
         }),
-        _ => Box::new(JsonLines(lines)),
+        _ => Box::new(JsonLines {
+            lines,
+            whole: wanted.whole,
+        }),
     })
 }

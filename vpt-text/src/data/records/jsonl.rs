@@ -6,29 +6,39 @@ use crate::data::DataError;
 use serde_json::Value;
 use std::path::Path;
 
-pub(super) struct JsonLines(pub(super) Lines);
+pub(super) struct JsonLines {
+    pub(super) lines: Lines,
+    /// Whether rows keep their line as it is written.
+    pub(super) whole: bool,
+}
 
 impl JsonLines {
     fn try_next(&mut self) -> Result<Option<Row>, DataError> {
         loop {
-            let Some(text) = self.0.read()? else {
+            let Some(text) = self.lines.read()? else {
                 return Ok(None);
             };
             let text = text.trim();
             if !text.is_empty() {
                 let parsed = serde_json::from_str(text);
-                return self.row(parsed).map(Some);
+                let whole = self.whole.then(|| text.to_owned());
+                return self.row(parsed, whole).map(Some);
             }
         }
     }
 
-    fn row(&self, parsed: serde_json::Result<Value>) -> Result<Row, DataError> {
-        let (path, line) = (&self.0.path, self.0.count);
+    fn row(
+        &self,
+        parsed: serde_json::Result<Value>,
+        whole: Option<String>,
+    ) -> Result<Row, DataError> {
+        let (path, line) = (&self.lines.path, self.lines.count);
         match parsed {
             Ok(Value::Object(fields)) => Ok(Row {
                 line,
                 fields,
                 plain: false,
+                whole,
             }),
             Ok(other) => Err(DataError::NotAnObject {
                 path: path.clone(),

@@ -16,12 +16,13 @@ mod parquet;
 mod row;
 mod shards;
 mod text;
+mod whole;
 
 pub use objects::read_objects;
 pub use shards::{is_data_file, shards};
 
 use super::{DataError, Filter};
-use format::Rows;
+use format::{Rows, Wanted};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -73,6 +74,9 @@ pub struct Records {
     columns: Columns,
     filter: Option<Filter>,
     current: Option<OpenFile>,
+    /// The last row, where rows are kept.
+    row: Option<String>,
+    keeps_rows: bool,
     /// The first file, for the error that all of them are empty; taken once a row was seen.
     empty: Option<PathBuf>,
     filtered: usize,
@@ -93,8 +97,26 @@ impl Records {
             columns: columns.clone(),
             filter,
             current: None,
+            row: None,
+            keeps_rows: false,
             filtered: 0,
         }
+    }
+
+    /// The same records, of which [`row`](Self::row) tells what else the file says.
+    #[must_use]
+    pub fn keep_rows(self) -> Self {
+        Self {
+            keeps_rows: true,
+            ..self
+        }
+    }
+
+    /// All of the last record's row as a line of JSON without its end, where rows are kept: a line of
+    /// JSONL as it is written, a row of a Parquet file with all its columns in the file's order, a
+    /// paragraph under the name of the solution's column.
+    pub fn row(&self) -> Option<&str> {
+        self.row.as_deref()
     }
 
     /// Records that the filter has left out so far.
@@ -114,7 +136,12 @@ impl Records {
                     let empty = self.empty.take();
                     return empty.map_or(Ok(None), |path| Err(DataError::NoRecords { path }));
                 };
-                let rows = format::open(&path, &self.columns, self.filter.as_ref())?;
+                let wanted = Wanted {
+                    columns: &self.columns,
+                    filter: self.filter.as_ref(),
+                    whole: self.keeps_rows,
+                };
+                let rows = format::open(&path, wanted)?;
                 self.current = Some(OpenFile { path, rows });
                 continue;
             };
@@ -130,7 +157,9 @@ impl Records {
                 self.filtered += 1;
                 continue;
             }
-            return place.record(&self.columns).map(Some);
+            let record = place.record(&self.columns)?;
+            self.row = row.whole;
+            return Ok(Some(record));
         }
     }
 }

@@ -1,10 +1,11 @@
 //! Rows with all their fields, lists and objects among them.
 
-use super::parquet::{broken, guarded};
-use super::{Columns, format};
+use super::Columns;
+use super::format::{self, Wanted};
+use super::parquet::broken;
+use super::whole::WholeRows;
 use crate::data::DataError;
 use parquet::errors::ParquetError;
-use parquet::file::reader::{FileReader, SerializedFileReader};
 use serde_json::{Map, Value};
 use std::fs::File;
 use std::path::Path;
@@ -26,7 +27,13 @@ pub fn read_objects<T>(
                 .collect()
         }
         None => {
-            let rows = format::open(path, &Columns::default(), None)?;
+            let columns = Columns::default();
+            let wanted = Wanted {
+                columns: &columns,
+                filter: None,
+                whole: false,
+            };
+            let rows = format::open(path, wanted)?;
             let made = rows.map(|row| row.map(|row| make(row.line, row.fields)));
             made.collect::<Result<_, _>>()?
         }
@@ -39,18 +46,15 @@ pub fn read_objects<T>(
 
 /// The rows of a Parquet file, of any type.
 fn nested(path: &Path, file: File) -> Result<Vec<Map<String, Value>>, DataError> {
-    let reader = guarded(|| SerializedFileReader::new(file)).map_err(broken(path, 0))?;
-    let mut rows = guarded(|| reader.get_row_iter(None)).map_err(broken(path, 0))?;
     let mut objects = Vec::new();
-    loop {
-        let row = guarded(|| rows.next().transpose()).map_err(broken(path, objects.len()))?;
-        match row.map(|row| row.to_json_value()) {
-            None => return Ok(objects),
-            Some(Value::Object(fields)) => objects.push(fields),
-            Some(_) => {
+    for row in WholeRows::open(path, file)? {
+        match row?.to_json_value() {
+            Value::Object(fields) => objects.push(fields),
+            _ => {
                 let error = ParquetError::General("a row is no object".into());
                 return Err(broken(path, objects.len())(error));
             }
         }
     }
+    Ok(objects)
 }

@@ -1,8 +1,9 @@
 //! A row a record, by the column reader: only the columns that are asked for are read, a row group
 //! at a time, a thousand rows at a time.
 
-use super::Columns;
+use super::format::Wanted;
 use super::row::Row;
+use super::whole::{self, WholeRows};
 use crate::data::{DataError, Filter};
 use parquet::basic::{ConvertedType, Type as PhysicalType};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
@@ -29,6 +30,8 @@ pub(super) struct ParquetRows {
     /// Rows of this group that are not decoded yet.
     left: usize,
     chunk: std::vec::IntoIter<Map<String, Value>>,
+    /// The same rows with all their columns, where those are wanted.
+    whole: Option<WholeRows>,
     /// Rows given out.
     row: usize,
 }
@@ -42,12 +45,16 @@ struct Column {
 }
 
 impl ParquetRows {
-    pub(super) fn open(
-        path: &Path,
-        file: File,
-        columns: &Columns,
-        filter: Option<&Filter>,
-    ) -> Result<Self, DataError> {
+    pub(super) fn open(path: &Path, file: File, wanted: Wanted<'_>) -> Result<Self, DataError> {
+        let Wanted {
+            columns, filter, ..
+        } = wanted;
+        let again = wanted.whole.then(|| file.try_clone()).transpose();
+        let again = again.map_err(|source| DataError::Read {
+            path: path.into(),
+            source,
+        })?;
+        let whole = again.map(|file| WholeRows::open(path, file)).transpose()?;
         let reader = guarded(|| SerializedFileReader::new(file)).map_err(broken(path, 0))?;
         let required = [&columns.problem, &columns.solution];
         let mut names: BTreeSet<&str> = [&columns.answer, &columns.kind]
@@ -91,6 +98,7 @@ impl ParquetRows {
             readers: Vec::new(),
             left: 0,
             chunk: Vec::new().into_iter(),
+            whole,
             row: 0,
         })
     }
@@ -99,10 +107,12 @@ impl ParquetRows {
         loop {
             if let Some(fields) = self.chunk.next() {
                 self.row += 1;
+                let whole = self.whole.as_mut().and_then(Iterator::next).transpose()?;
                 return Ok(Some(Row {
                     line: self.row,
                     fields,
                     plain: false,
+                    whole: whole.as_ref().map(whole::line),
                 }));
             }
             if self.left > 0 {

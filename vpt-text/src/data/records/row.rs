@@ -12,6 +12,8 @@ pub(super) struct Row {
     pub(super) fields: Map<String, Value>,
     /// Whether it comes from a file of plain text.
     pub(super) plain: bool,
+    /// All of it as one line of JSON, where that was asked for.
+    pub(super) whole: Option<String>,
 }
 
 impl Row {

@@ -12,6 +12,8 @@ pub(super) struct Paragraphs {
     pub(super) lines: Lines,
     /// The column that a record takes its text from.
     pub(super) column: String,
+    /// Whether records keep their text as a line of JSON too.
+    pub(super) whole: bool,
 }
 
 impl Paragraphs {
@@ -35,10 +37,15 @@ impl Paragraphs {
         if text.is_empty() {
             return Ok(None);
         }
+        let fields = Map::from_iter([(self.column.clone(), Value::String(text))]);
+        let whole = self
+            .whole
+            .then(|| Value::Object(fields.clone()).to_string());
         Ok(Some(Row {
             line: first,
-            fields: Map::from_iter([(self.column.clone(), Value::String(text))]),
+            fields,
             plain: true,
+            whole,
         }))
     }
 }

@@ -65,14 +65,15 @@ pub(super) fn run<B: Backend>(
     let limit = decoder.config().max_position_embeddings;
     let row = |&(prompt, sample): &(usize, usize)| {
         let position = prompts[prompt].len();
+        let room = options.max_new_tokens.min(limit - position + 1);
         Row {
             prompt,
             sample,
             position,
-            room: options.max_new_tokens.min(limit - position + 1),
+            room,
             rng: options.strategy.generator(prompt, sample),
             tokens: Vec::new(),
-            end: None,
+            end: (room == 0).then_some(End::Length),
         }
     };
     let mut live: Vec<Row> = batch.iter().map(row).collect();

@@ -1,6 +1,6 @@
 //! Completions as text, ended by stop strings.
 
-use super::{End, GenerateError, Generation, generate_until};
+use super::{Continued, End, GenerateError, Generated, Generation, by_batch};
 use crate::decoder::model::Decoder;
 use crate::tokenizer::{Tokenizer, TokenizerError};
 use burn::tensor::backend::Backend;
@@ -29,23 +29,51 @@ pub fn complete<B: Backend>(
     options: &Generation,
     stop: &[String],
 ) -> Result<Vec<Vec<Completion>>, GenerateError> {
-    let stop = StopStrings::new(stop);
-    let ended = |tokens: &[u32]| stop.ended(tokens, tokenizer);
-    let found = generate_until(decoder, prompts, options, &ended)?;
-    let texts = found.into_iter().map(|samples| {
-        let samples = samples.into_iter().map(|generated| {
-            let text = tokenizer.decode(&generated.tokens)?;
-            Ok(Completion {
-                text: stop.cut(&text).to_owned(),
-                tokens: generated.tokens,
-                end: generated.end,
-            })
-        });
-        samples.collect()
-    });
-    texts.collect()
+    let mut completions = vec![Vec::new(); prompts.len()];
+    for batch in completions_by_batch(decoder, tokenizer, prompts, options, stop, |_| true)? {
+        for (prompt, samples) in batch? {
+            completions[prompt] = samples;
+        }
+    }
+    Ok(completions)
 }
 
+/// [`complete`] a batch at a time, each with the prompts that it completes: who reads them may stop
+/// between two. A batch without a prompt that is `wanted` is left out; the others are what they are
+/// without it.
+///
+/// # Errors
+/// As for [`complete`]; whether prompts can be continued is looked at before anything runs.
+pub(crate) fn completions_by_batch<'a, B: Backend>(
+    decoder: &'a Decoder<B>,
+    tokenizer: &'a Tokenizer,
+    prompts: &'a [Vec<u32>],
+    options: &'a Generation,
+    stop: &'a [String],
+    wanted: impl Fn(usize) -> bool + 'a,
+) -> Result<impl Iterator<Item = Continued<Completion>> + 'a, GenerateError> {
+    let stop = StopStrings::new(stop);
+    let ends = stop.clone();
+    let ended = move |tokens: &[u32]| ends.ended(tokens, tokenizer);
+    let completion = move |generated: Generated| {
+        let text = tokenizer.decode(&generated.tokens)?;
+        Ok(Completion {
+            text: stop.cut(&text).to_owned(),
+            tokens: generated.tokens,
+            end: generated.end,
+        })
+    };
+    let batches = by_batch(decoder, prompts, options, wanted, ended)?;
+    Ok(batches.map(move |batch| {
+        let prompts = batch?.into_iter().map(|(prompt, samples)| {
+            let samples = samples.into_iter().map(&completion);
+            Ok((prompt, samples.collect::<Result<_, GenerateError>>()?))
+        });
+        prompts.collect()
+    }))
+}
+
+#[derive(Clone)]
 struct StopStrings<'a> {
     strings: Vec<&'a str>,
     /// Tokens that the longest of them can take, each of which spells a byte at least, and one

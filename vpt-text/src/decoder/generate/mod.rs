@@ -10,14 +10,17 @@ mod batch;
 mod complete;
 mod strategy;
 
+pub(crate) use complete::completions_by_batch;
 pub use complete::{Completion, complete};
 pub use strategy::{Sampling, SamplingError, Strategy};
 
 use super::config::DecoderConfig;
 use super::model::Decoder;
+use crate::batching::batches;
 use crate::tokenizer::{Tokenizer, TokenizerError};
 use burn::tensor::backend::Backend;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// How to continue.
 #[derive(Clone, Debug)]
@@ -68,7 +71,7 @@ impl Generation {
 }
 
 /// What ended a continuation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum End {
     /// An end-of-text token was chosen; it is not part of the continuation.
@@ -143,7 +146,7 @@ pub enum GenerateError {
 /// Continues every prompt `options.samples` times until a token of `options.eos` is chosen,
 /// `max_new_tokens` are there, or the model's positions are used up. By prompt, then by sample.
 ///
-/// Texts run in batches of similar length, padded on the left; padding changes nothing a text can
+/// Texts run in batches of similar length, of long ones fewer, padded on the left; padding changes nothing a text can
 /// see, and a text that is drawn has a generator of its own, made of the seed, the prompt's index
 /// and the sample's. So the result does not depend on how texts are batched (beyond the rounding of
 /// the backend's matrix products).
@@ -157,39 +160,56 @@ pub fn generate<B: Backend>(
     prompts: &[Vec<u32>],
     options: &Generation,
 ) -> Result<Vec<Vec<Generated>>, GenerateError> {
-    generate_until(decoder, prompts, options, &|_| Ok(false))
+    let mut results = vec![Vec::new(); prompts.len()];
+    for batch in by_batch(decoder, prompts, options, |_| true, |_| Ok(false))? {
+        for (prompt, samples) in batch? {
+            results[prompt] = samples;
+        }
+    }
+    Ok(results)
 }
 
 /// Whether the tokens of a continuation so far hold its end.
 type Stop<'a> = dyn Fn(&[u32]) -> Result<bool, TokenizerError> + 'a;
 
-fn generate_until<B: Backend>(
-    decoder: &Decoder<B>,
-    prompts: &[Vec<u32>],
-    options: &Generation,
-    stop: &Stop<'_>,
-) -> Result<Vec<Vec<Generated>>, GenerateError> {
+/// Prompts of which all continuations are there, by index.
+type Continued<T> = Result<Vec<(usize, Vec<T>)>, GenerateError>;
+
+/// [`generate`] a batch at a time, each with the prompts that it completes: who reads them may stop
+/// between two. A batch without a prompt that is `wanted` is left out; the others are what they are
+/// without it. A continuation ends where `stop` says so, too.
+fn by_batch<'a, B: Backend>(
+    decoder: &'a Decoder<B>,
+    prompts: &'a [Vec<u32>],
+    options: &'a Generation,
+    wanted: impl Fn(usize) -> bool + 'a,
+    stop: impl Fn(&[u32]) -> Result<bool, TokenizerError> + 'a,
+) -> Result<impl Iterator<Item = Continued<Generated>> + 'a, GenerateError> {
     let prompts = fitted(decoder, prompts, options)?;
-    let nothing = Generated {
-        tokens: vec![],
-        end: End::Length,
-    };
-    let mut results = vec![vec![nothing; options.samples]; prompts.len()];
-    if options.max_new_tokens == 0 {
-        return Ok(results);
-    }
     let mut order: Vec<usize> = (0..prompts.len()).collect();
     order.sort_by_key(|&prompt| prompts[prompt].len());
     let texts = order.into_iter();
     let texts = texts.flat_map(|prompt| (0..options.samples).map(move |sample| (prompt, sample)));
     let texts: Vec<(usize, usize)> = texts.collect();
-    for batch in texts.chunks(options.batch_size.max(1)) {
-        for row in batch::run(decoder, &prompts, batch, options, stop)? {
+    let positions = |(prompt, _): &(usize, usize)| prompts[*prompt].len() + options.max_new_tokens;
+    let batches = batches(&texts, options.batch_size, positions).into_iter();
+    let batches: Vec<Vec<(usize, usize)>> = batches.map(<[_]>::to_vec).collect();
+    // Samples of one prompt may lie in several batches.
+    let mut begun: BTreeMap<usize, BTreeMap<usize, Generated>> = BTreeMap::new();
+    let batches = batches.into_iter();
+    let batches = batches.filter(move |batch| batch.iter().any(|(prompt, _)| wanted(*prompt)));
+    Ok(batches.map(move |batch| {
+        for row in batch::run(decoder, &prompts, &batch, options, &stop)? {
             let (tokens, end) = (row.tokens, row.end.unwrap_or(End::Length));
-            results[row.prompt][row.sample] = Generated { tokens, end };
+            let samples = begun.entry(row.prompt).or_default();
+            samples.insert(row.sample, Generated { tokens, end });
         }
-    }
-    Ok(results)
+        let whole = |_: &usize, samples: &mut BTreeMap<_, _>| samples.len() == options.samples;
+        let done = begun.extract_if(.., whole);
+        Ok(done
+            .map(|(prompt, samples)| (prompt, samples.into_values().collect()))
+            .collect())
+    }))
 }
 
 /// The prompts, cut where that is asked for, each of which can be continued.

@@ -44,6 +44,8 @@ pub(super) fn byte_level(metadata: &Metadata) -> Result<Value, GgufFault> {
         Pieces::Qwen2 => split(QWEN2),
         Pieces::Llama3 => split(LLAMA3),
     };
+    // Files of Llama 3 need not say what llama.cpp knows of them.
+    let begin = beginning(metadata, vocabulary.tokens, pieces == Pieces::Llama3)?;
     Ok(json!({
         "version": "1.0",
         "truncation": null,
@@ -51,7 +53,7 @@ pub(super) fn byte_level(metadata: &Metadata) -> Result<Value, GgufFault> {
         "added_tokens": vocabulary.added(),
         "normalizer": (pieces == Pieces::Qwen2).then(|| json!({"type": "NFC"})),
         "pre_tokenizer": pre_tokenizer,
-        "post_processor": beginning(metadata, vocabulary.tokens, false)?.unwrap_or_else(|| bytes(true)),
+        "post_processor": begin.unwrap_or_else(|| bytes(true)),
         "decoder": bytes(true),
         "model": {
             "type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,

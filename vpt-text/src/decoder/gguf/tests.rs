@@ -165,6 +165,30 @@ fn rows_that_only_fill_up_are_no_tokens() {
     assert_eq!(tokenizer.eos_id(), 0);
 }
 
+/// As llama.cpp has it: the key decides, and without it the kind of vocabulary.
+#[test]
+fn the_beginning_of_a_text_is_what_the_file_says() {
+    const KEY: &str = "tokenizer.ggml.add_bos_token";
+    let of = |name: &str, pre: &str, flag: Option<bool>| {
+        let tokenizer = tokenizer(name, |metadata| {
+            metadata.insert("tokenizer.ggml.pre".into(), Value::Text(pre.into()));
+            metadata.remove(KEY);
+            metadata.extend(flag.map(|flag| (KEY.to_owned(), Value::Flag(flag))));
+        });
+        tokenizer.beginning().to_vec()
+    };
+    for (name, pre, usual) in [
+        ("sentencepiece.gguf", "default", &[1][..]),
+        ("llama.gguf", "llama-bpe", &[1]),
+        ("llama.gguf", "smollm", &[]),
+        ("llama.gguf", "qwen2", &[]),
+    ] {
+        assert_eq!(of(name, pre, None), usual, "{name} {pre}");
+        assert_eq!(of(name, pre, Some(true)), [1], "{name} {pre}");
+        assert!(of(name, pre, Some(false)).is_empty(), "{name} {pre}");
+    }
+}
+
 #[test]
 fn a_whole_tokenizer_in_the_file_comes_first() {
     let json = crate::tokenizer::tests::byte_level().to_string();

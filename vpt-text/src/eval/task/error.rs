@@ -4,7 +4,7 @@ use crate::data::DataError;
 use crate::decoder::{GenerateError, SamplingError};
 use crate::score::LikelihoodError;
 use crate::tokenizer::TokenizerError;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 /// A task that cannot be run; each names the file, key or line at fault.
@@ -92,9 +92,40 @@ pub enum TaskError {
     /// Scoring failed.
     #[error(transparent)]
     Likelihood(#[from] LikelihoodError),
+    /// The file of items that are done could not be read or written.
+    #[error("{path}: {source}")]
+    KeptFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file of items that are done belongs to something else.
+    #[error("{path}: {message}")]
+    Kept {
+        /// The file.
+        path: PathBuf,
+        /// Why it cannot be gone on from.
+        message: String,
+    },
 }
 
 impl TaskError {
+    pub(super) fn kept(path: &Path, message: &str) -> Self {
+        Self::Kept {
+            path: path.into(),
+            message: message.into(),
+        }
+    }
+
+    pub(super) fn io(path: &Path) -> impl Fn(std::io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |source| Self::KeptFile {
+            path: path.clone(),
+            source,
+        }
+    }
+
     /// Whether the command line and the task file alone were enough to refuse it.
     pub fn is_usage(&self) -> bool {
         matches!(

@@ -2,6 +2,7 @@
 
 use super::{FILES, golden};
 use serde::Deserialize;
+use serde_json::{Value, json};
 use std::fs;
 use vpt_text::data::{Columns, DataError, Filter, Record, Records, read_records, shards};
 
@@ -48,6 +49,57 @@ fn every_format_holds_the_same_records() {
             expected,
             "{name}"
         );
+    }
+}
+
+/// Of the golden files' rows all columns are kept, `messages` included, in the files' order.
+#[test]
+fn rows_are_kept_whole() {
+    let rows: Vec<Value> =
+        serde_json::from_str(&fs::read_to_string(golden("expected.json")).unwrap()).unwrap();
+    let filter: Filter = "hard == 'true'".parse().unwrap();
+    let taken: Vec<&Value> = rows.iter().filter(|row| row["hard"] == true).collect();
+    for name in FILES {
+        let open = || Records::open(vec![golden(name)], &columns(), Some(filter.clone()));
+        let mut records = open().keep_rows();
+        for row in &taken {
+            records.next().unwrap().unwrap();
+            let kept = records.row().unwrap();
+            let mut expected = (*row).clone();
+            if name.ends_with(".parquet") {
+                let problem = &expected["problem"];
+                expected["messages"] = json!([{ "content": problem, "role": "user" }]);
+                assert!(kept.starts_with("{\"source\":\""), "{kept}");
+                assert!(kept.ends_with(",\"hard\":true}"), "{kept}");
+            }
+            assert_eq!(serde_json::from_str::<Value>(kept).unwrap(), expected);
+        }
+        assert!(records.next().is_none());
+        let mut plain = open();
+        plain.next().unwrap().unwrap();
+        assert_eq!(plain.row(), None, "not asked for");
+    }
+    let paragraphs = vec![golden("paragraphs.txt.zst")];
+    let mut records = Records::open(paragraphs, &Columns::default(), None).keep_rows();
+    let record = records.next().unwrap().unwrap();
+    let row = json!({ "solution": record.solution });
+    assert_eq!(records.row(), Some(row.to_string().as_str()));
+}
+
+/// Lines are kept as they are written: blanks, order, numbers, a field named twice.
+#[test]
+fn lines_are_kept_to_the_letter() {
+    let lines = [
+        r#"{ "z": 1.10, "solution":"s",  "a": {"c": 1e2, "b": null}, "problem": "\u00e9" }"#,
+        r#"{"problem":"p","solution":"s","answer":12345678901234567890123,"x":1,"x":2}"#,
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.jsonl");
+    fs::write(&path, format!("\u{feff}\n{}\r\n\n  {}", lines[0], lines[1])).unwrap();
+    let mut records = Records::open(vec![path], &Columns::default(), None).keep_rows();
+    for line in lines {
+        records.next().unwrap().unwrap();
+        assert_eq!(records.row(), Some(line));
     }
 }
 

@@ -10,7 +10,7 @@ use vpt_text::eval::task::{
 };
 use vpt_text::tokenizer::Tokenizer;
 
-fn base() -> (Decoder<Flex>, Tokenizer) {
+pub(super) fn base() -> (Decoder<Flex>, Tokenizer) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/headline/base");
     let (learner, _) =
         Decoder::load(&folder, &LoadOptions::default(), &Default::default()).unwrap();
@@ -18,7 +18,7 @@ fn base() -> (Decoder<Flex>, Tokenizer) {
     (learner, tokenizer)
 }
 
-fn rows(count: usize, fields: impl Fn(usize) -> serde_json::Value) -> Rows {
+pub(super) fn rows(count: usize, fields: impl Fn(usize) -> serde_json::Value) -> Rows {
     let row = |index| Row {
         line: index + 1,
         fields: fields(index).as_object().unwrap().clone(),
@@ -30,7 +30,7 @@ fn rows(count: usize, fields: impl Fn(usize) -> serde_json::Value) -> Rows {
 }
 
 /// Sums of different lengths, so that batches need padding.
-fn sums(count: usize) -> Rows {
+pub(super) fn sums(count: usize) -> Rows {
     rows(count, |i| {
         let terms: Vec<String> = (0..2 + i % 3)
             .map(|j| ((i * 3 + j * 5) % 9).to_string())

@@ -2,6 +2,7 @@ mod ask;
 mod completions;
 mod definition;
 mod gsm8k;
+mod kept;
 mod math;
 mod prompts;
 mod report;

@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use vpt_core::read_tensors;
+use vpt_core::run::RunOptions;
 use vpt_text::config::{EstimatorKind, RunConfig, SubsetSpec, TrainableSpec};
 use vpt_text::decoder::{Decoder, DecoderConfig, TargetModules};
-use vpt_text::run::{RunError, RunOptions, train};
+use vpt_text::run::{RunError, train};
 
 /// A bench whose model has weights.
 pub(super) fn bench() -> (Bench, RunConfig) {

@@ -7,8 +7,9 @@ use std::io::{BufRead, BufReader};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
+use vpt_core::run::RunOptions;
 use vpt_text::config::{DEFAULT_TOML, RunConfig};
-use vpt_text::run::{RunOptions, train};
+use vpt_text::run::train;
 
 const MODEL: &str = r#"{"model_type": "llama", "vocab_size": 768, "hidden_size": 16,
     "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2,

@@ -3,8 +3,9 @@
 use super::fixture::Bench;
 use burn::backend::Flex;
 use std::ops::ControlFlow;
+use vpt_core::run::RunOptions;
 use vpt_text::artefacts::{Event, ProbeEvent};
-use vpt_text::run::{RunOptions, train};
+use vpt_text::run::train;
 
 #[test]
 fn probed_steps_are_logged_and_nothing_else_changes() {

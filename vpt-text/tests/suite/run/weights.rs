@@ -6,9 +6,10 @@ use burn::backend::Flex;
 use burn::tensor::TensorData;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use vpt_core::run::RunOptions;
 use vpt_core::{read_tensors, write_tensors};
 use vpt_text::config::{HeadSpec, RunConfig};
-use vpt_text::run::{RunError, RunEvent, RunOptions, train};
+use vpt_text::run::{RunError, RunEvent, train};
 
 const EMBEDDING: &str = "model.embed_tokens.weight";
 

@@ -184,7 +184,7 @@ fn a_request_is_encoded_as_one_text_and_sliced() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     let tokenizer = Tokenizer::from_file(&file, None).unwrap();
     let encode = |context: &str, continuation: &str| {
-        Continuation::encode(&tokenizer, 1, context, continuation).unwrap()
+        Continuation::encode(&tokenizer, context, continuation).unwrap()
     };
     let plain = encode("Question: 1+1?\nAnswer:", " 2");
     assert_eq!(
