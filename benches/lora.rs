@@ -9,21 +9,20 @@
 //! that the process has held.
 
 use burn::backend::{Autodiff, Flex};
-use burn::tensor::{Int, Tensor, TensorData};
-use rand::{Rng, SeedableRng};
+use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use std::time::Instant;
+use vpt_benches::{Batch, Plan, Timed, median, peak_memory, smollm2, timed};
 use vpt_core::{
     AdamW, Clip, DifferenceStep, FirstOrderLoss, GradVector, LinearTarget, MetaGradient, Modality,
     NoParameters, ParamSubset, Point, PredictiveTask, UpdateGradient, lift,
 };
+use vpt_text::Decoder;
 use vpt_text::config::DesignerForm;
-use vpt_text::decoder::{LoraConfig, ModelType, RopeScaling, TargetModules, is_adapter};
+use vpt_text::decoder::{LoraConfig, TargetModules, is_adapter};
 use vpt_text::task::{
     DesignerSize, SoftTargetDesigner, SoftTargets, TargetRule, Text, TextBatch, TextTask,
     label_loss, text_task,
 };
-use vpt_text::{Decoder, DecoderConfig, DecoderInput};
 
 const BATCH: usize = 2;
 const SEQ: usize = 256;
@@ -34,7 +33,7 @@ type Designer = (NoParameters, Option<SoftTargetDesigner<Flex>>);
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let device = Default::default();
     let mut rng = ChaCha8Rng::seed_from_u64(0);
-    let base = Decoder::<Flex>::init(&shapes(), &mut rng, &device)?;
+    let base = Decoder::<Flex>::init(&smollm2(), &mut rng, &device)?;
     let size = DesignerSize {
         layers: 2,
         width: 64,
@@ -62,30 +61,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-fn shapes() -> DecoderConfig {
-    DecoderConfig {
-        model_type: ModelType::Llama,
-        vocab_size: 49152,
-        hidden_size: 576,
-        intermediate_size: 1536,
-        num_hidden_layers: 30,
-        num_attention_heads: 9,
-        num_key_value_heads: 3,
-        head_dim: None,
-        rms_norm_eps: 1e-5,
-        rope_theta: 1e5,
-        rope_scaling: RopeScaling::Default,
-        tie_word_embeddings: true,
-        attention_bias: false,
-        mlp_bias: false,
-        max_position_embeddings: SEQ,
-        initializer_range: 0.04,
-        bos_token_id: None,
-        eos_token_id: vec![0],
-        pad_token_id: None,
-    }
-}
-
 fn measure(
     name: &str,
     task: &TextTask,
@@ -96,11 +71,16 @@ fn measure(
     let adapters = ParamSubset::matching(&learner, is_adapter);
     let mut optimiser = AdamW::new(0.9, 0.99, 1e-8, 0.0);
     let mut linear = LinearTarget::new(DifferenceStep::default(), true);
-    let mut times: Vec<[f64; 5]> = vec![];
+    let mut times: Vec<[Timed; 5]> = vec![];
     // The first round finds ε and is not counted.
     for round in 0..=ROUNDS {
-        let batch = random_batch(rng, learner.config().vocab_size);
-        let feedback = random_batch(rng, learner.config().vocab_size);
+        let plan = Plan {
+            batch: BATCH,
+            seq: SEQ,
+            vocab: learner.config().vocab_size,
+            two_documents: false,
+        };
+        let [batch, feedback] = [(); 2].map(|()| Batch::draw(plan, rng).tensors());
         let (plain, reference) = timed(|| {
             let views = task.views(designer, &batch);
             task.reference(&NoParameters, task.predict(&learner, &views), &views)
@@ -128,7 +108,7 @@ fn measure(
             let target = task.unshaped_target(&views, &lift(&reference));
             let prediction = task.predict(&tracked, &views);
             let FirstOrderLoss { surrogate, .. } =
-                task.learner_loss(prediction, &target, &views, &reference);
+                task.learner_loss(prediction, &target, &views, reference.clone());
             let gradient = UpdateGradient::within(surrogate, &tracked, &adapters);
             optimiser.step(
                 1e-3,
@@ -141,55 +121,10 @@ fn measure(
             times.push([plain, step, down, values, designing]);
         }
     }
-    let medians = [0, 1, 2, 3, 4].map(|i| median(times.iter().map(|t| t[i])));
+    let medians = [0, 1, 2, 3, 4].map(|i| median(times.iter().map(|t| t[i].wall)));
     let [plain, step, down, values, designing] = medians;
     println!(
         "{name:<14} {plain:>4.2} {step:>13.2} {down:>7.2} {values:>7.2} {designing:>16.2} {:>10.2}",
-        peak_memory()
+        peak_memory() / f64::from(1 << 30)
     );
-}
-
-/// The highest resident memory so far in GiB; 0 where the system does not say.
-fn peak_memory() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<f64>().ok());
-    kib.unwrap_or(0.0) / f64::from(1 << 20)
-}
-
-/// Random tokens; two of three positions are asked about.
-fn random_batch(rng: &mut ChaCha8Rng, vocab: usize) -> TextBatch<Flex> {
-    let device = Default::default();
-    let mut grid = || -> Tensor<Flex, 2, Int> {
-        let ids: Vec<i64> = (0..BATCH * SEQ)
-            .map(|_| rng.random_range(0..vocab as i64))
-            .collect();
-        Tensor::from_data(TensorData::new(ids, [BATCH, SEQ]), &device)
-    };
-    let (tokens, next) = (grid(), grid());
-    let rows: Vec<i64> = (0..(BATCH * SEQ) as i64)
-        .filter(|row| row % 3 != 0)
-        .collect();
-    let n = rows.len();
-    let rows: Tensor<Flex, 1, Int> = Tensor::from_data(TensorData::new(rows, [n]), &device);
-    TextBatch {
-        input: DecoderInput::whole(tokens),
-        labels: next.clone().reshape([BATCH * SEQ]).select(0, rows.clone()),
-        next,
-        rows,
-        weights: Tensor::full([n], 1.0 / n as f64, &device),
-        dropout: None,
-    }
-}
-
-fn timed<R>(work: impl FnOnce() -> R) -> (f64, R) {
-    let start = Instant::now();
-    let result = work();
-    (start.elapsed().as_secs_f64(), result)
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

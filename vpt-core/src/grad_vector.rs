@@ -2,6 +2,7 @@
 
 use crate::ParamSubset;
 use crate::forward::{self, Forward};
+use crate::kernels;
 use burn::module::{AutodiffModule, Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::{
     ElementConversion, Tensor, TensorData,
@@ -37,28 +38,76 @@ impl<B: Backend> GradVector<B> {
         D: AutodiffBackend<InnerBackend = B>,
         M: Module<D>,
     {
-        struct Take<'a, D: AutodiffBackend> {
+        Self::complete::<D, M>(Self::found(grads, module, subset), module, subset)
+    }
+
+    /// The gradients of those of θ_S that the loss reaches, flat, taken out of `grads`.
+    pub(crate) fn found<D, M>(
+        grads: &mut D::Gradients,
+        module: &M,
+        subset: &ParamSubset,
+    ) -> HashMap<ParamId, Tensor<B, 1>>
+    where
+        D: AutodiffBackend<InnerBackend = B>,
+        M: Module<D>,
+    {
+        struct Found<'a, D: AutodiffBackend> {
             subset: &'a ParamSubset,
             grads: &'a mut D::Gradients,
-            parts: Vec<(ParamId, Tensor<D::InnerBackend, 1>)>,
+            parts: HashMap<ParamId, Tensor<D::InnerBackend, 1>>,
         }
-        impl<D: AutodiffBackend> ModuleVisitor<D> for Take<'_, D> {
+        impl<D: AutodiffBackend> ModuleVisitor<D> for Found<'_, D> {
             fn visit_float<const N: usize>(&mut self, param: &Param<Tensor<D, N>>) {
-                if self.subset.contains(param.id) {
-                    let grad = param
-                        .grad_remove(self.grads)
-                        .unwrap_or_else(|| param.val().inner().zeros_like());
-                    self.parts.push((param.id, grad.reshape([-1])));
+                if !self.subset.contains(param.id) {
+                    return;
+                }
+                if let Some(gradient) = param.grad_remove(self.grads) {
+                    self.parts.insert(param.id, gradient.reshape([-1]));
                 }
             }
         }
-        let mut take = Take::<D> {
+        let mut found = Found::<D> {
             subset,
             grads,
+            parts: HashMap::new(),
+        };
+        module.visit(&mut found);
+        found.parts
+    }
+
+    /// θ_S in the module's order, zero where nothing was found.
+    pub(crate) fn complete<D, M>(
+        found: HashMap<ParamId, Tensor<B, 1>>,
+        module: &M,
+        subset: &ParamSubset,
+    ) -> Self
+    where
+        D: AutodiffBackend<InnerBackend = B>,
+        M: Module<D>,
+    {
+        struct Complete<'a, B: Backend> {
+            subset: &'a ParamSubset,
+            found: HashMap<ParamId, Tensor<B, 1>>,
+            parts: Vec<(ParamId, Tensor<B, 1>)>,
+        }
+        impl<D: AutodiffBackend> ModuleVisitor<D> for Complete<'_, D::InnerBackend> {
+            fn visit_float<const N: usize>(&mut self, param: &Param<Tensor<D, N>>) {
+                if self.subset.contains(param.id) {
+                    let zeros = || param.val().inner().zeros_like().reshape([-1]);
+                    let part = self.found.remove(&param.id).unwrap_or_else(zeros);
+                    self.parts.push((param.id, part));
+                }
+            }
+        }
+        let mut complete = Complete {
+            subset,
+            found,
             parts: vec![],
         };
-        module.visit(&mut take);
-        Self { parts: take.parts }
+        module.visit(&mut complete);
+        Self {
+            parts: complete.parts,
+        }
     }
 
     /// Parts of `draw(length)` each, for vectors that are made rather than measured. They have the
@@ -95,7 +144,7 @@ impl<B: Backend> GradVector<B> {
         );
         let products = self.parts.iter().zip(&other.parts).map(|((a, x), (b, y))| {
             assert_eq!(a, b, "vectors over different subsets");
-            (x.clone() * y.clone()).sum()
+            kernels::dot(x.clone(), y.clone())
         });
         products
             .reduce(|sum, term| sum + term)
@@ -149,14 +198,12 @@ impl<B: Backend> GradVector<B> {
         }
     }
 
-    /// Each part by itself.
+    /// Each part by itself, in its own memory where nobody shares it.
     #[must_use]
-    pub(crate) fn map(&self, mut change: impl FnMut(Tensor<B, 1>) -> Tensor<B, 1>) -> Self {
-        let parts = self.parts.iter();
+    pub(crate) fn map(self, mut change: impl FnMut(Tensor<B, 1>) -> Tensor<B, 1>) -> Self {
+        let parts = self.parts.into_iter();
         Self {
-            parts: parts
-                .map(|(id, part)| (*id, change(part.clone())))
-                .collect(),
+            parts: parts.map(|(id, part)| (id, change(part))).collect(),
         }
     }
 

@@ -71,8 +71,8 @@ pub use parameters::{
 pub use stateful::{Stateful, from_state, to_state};
 pub use subset::ParamSubset;
 pub use task::{
-    BatchOf, DesignerOf, FirstOrderLoss, HiddenOf, LearnerOf, LinearInTarget, LinearLoss, Loss,
-    Modality, Objective, On, PredictionOf, PredictiveLoss, PredictiveTask, ReferenceOf,
+    BatchOf, Cut, DesignerOf, FirstOrderLoss, HiddenOf, LearnerOf, LinearInTarget, LinearLoss,
+    Loss, Modality, Objective, On, PredictionOf, PredictiveLoss, PredictiveTask, ReferenceOf,
     SplitModality, SplitOn, SplitTask, TargetFn, TeacherOf, ViewGenerator, lift, trainable,
 };
 pub use train::{

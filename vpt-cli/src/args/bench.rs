@@ -30,6 +30,12 @@ Examples:
   vpt bench scaling --axes vocabulary,subset-depth --rounds 9
   vpt bench scaling --preset cpu --axes top-k --json")]
     Scaling(ScalingArgs),
+    /// Resident memory over many steps with a value update in each.
+    #[command(after_help = "\
+Examples:
+  vpt bench soak
+  vpt bench soak --steps 1000 --preset small --json")]
+    Soak(SoakArgs),
 }
 
 /// `vpt bench overhead`
@@ -73,7 +79,23 @@ pub(crate) struct ScalingArgs {
     pub(crate) common: BenchCommonArgs,
 }
 
-/// What both measure with.
+/// `vpt bench soak`
+#[derive(Debug, Args)]
+pub(crate) struct SoakArgs {
+    /// Shapes and settings: tiny, small, cpu, h100 or h100-4b.
+    #[arg(long, value_name = "NAME", default_value = "tiny", value_parser = named::<bench::PresetName>)]
+    pub(crate) preset: bench::PresetName,
+    /// Steps, with a value update in each.
+    #[arg(long, value_name = "N", default_value = "10000", value_parser = at_least_one)]
+    pub(crate) steps: usize,
+    /// How often memory is looked at.
+    #[arg(long, value_name = "N", default_value = "20", value_parser = at_least_one)]
+    pub(crate) looks: usize,
+    #[command(flatten)]
+    pub(crate) common: BenchCommonArgs,
+}
+
+/// What all of them measure with.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct BenchCommonArgs {
     /// Set one key of the runs' config over the preset's, as `designer.top_k=16`; may be repeated.

@@ -68,10 +68,29 @@ fn scaling_has_points_and_exponents() {
 }
 
 #[test]
+fn soak_looks_at_memory_as_it_goes() {
+    let tiny = ["bench", "soak", "--steps", "25", "--looks", "5"];
+    let found: Value = serde_json::from_str(&stdout(&[&tiny[..], &["--json"]].concat())).unwrap();
+    let points = found["points"].as_array().unwrap();
+    let steps: Vec<u64> = points.iter().filter_map(|p| p["steps"].as_u64()).collect();
+    assert_eq!(steps, [5, 10, 15, 20, 25]);
+    if cfg!(target_os = "linux") {
+        points.iter().for_each(|point| numbers(point, &["bytes"]));
+        numbers(&found, &["growth"]);
+    }
+    let table = stdout(&tiny);
+    assert!(
+        table.contains("resident") && table.contains("growth"),
+        "{table}"
+    );
+}
+
+#[test]
 fn what_cannot_be_measured_is_refused() {
     for (args, said) in [
         (&["bench", "overhead", "--preset", "large"][..], "large"),
         (&["bench", "overhead", "--windows", "0"], "at least 1"),
+        (&["bench", "soak", "--looks", "0"], "at least 1"),
         (&["bench", "scaling", "--axes", "width"], "width"),
         (&["bench", "scaling", "--set", "value.subset=last"], "last"),
     ] {

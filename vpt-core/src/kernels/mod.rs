@@ -13,6 +13,8 @@
 //! | `attention` | [`attention`] and the [`AttentionMask`] that all blocks share |
 //! | `linear` | [`linear`], a product with a weight as checkpoints store it |
 //! | `softmax` | [`softmax`] of logits that are on no tape, with their log Σ exp |
+//! | `sparse` | [`rows`], [`sampled`], [`gathered`], [`scattered`]: a few rows of a table a position; [`add_product`] |
+//! | `pairing` | [`dot`], and [`pairing`], which hands a tape a gradient |
 //! | `optimiser` | AdamW's update |
 
 mod attention;
@@ -22,8 +24,10 @@ mod gated;
 mod linear;
 mod norm;
 mod optimiser;
+mod pairing;
 mod rotation;
 mod softmax;
+mod sparse;
 #[cfg(all(test, feature = "flex"))]
 mod tests;
 
@@ -31,8 +35,10 @@ pub use attention::{AttentionMask, attention};
 pub use gated::swiglu;
 pub use linear::linear;
 pub use norm::rms_norm;
+pub use pairing::{dot, pairing};
 pub use rotation::Rotation;
 pub use softmax::softmax;
+pub use sparse::{add_product, gathered, rows, sampled, scattered};
 
 pub(crate) use optimiser::{AdamWUpdate, adamw};
 
@@ -44,6 +50,7 @@ use gated::SwiGlu;
 use linear::Linear;
 use norm::RmsNorm;
 use rotation::Rotate;
+use sparse::{Gathered, Picked, Rows, Sampled};
 
 /// Without kernels every operation is composed.
 #[cfg(not(feature = "flex"))]

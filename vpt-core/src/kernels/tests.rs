@@ -1,7 +1,10 @@
 //! Each kernel against the composition it stands for: values, first and second derivatives, and
 //! the same bits with any number of threads.
 
-use super::{AdamWUpdate, AttentionMask, Rotation, adamw, attention, linear, rms_norm, swiglu};
+use super::{
+    AdamWUpdate, AttentionMask, Rotation, adamw, add_product, attention, dot, gathered, linear,
+    pairing, rms_norm, rows, sampled, scattered, swiglu,
+};
 use burn::backend::{Autodiff, Flex, NdArray};
 use burn::tensor::{Int, Tensor, TensorData, backend::Backend};
 use rand::{Rng, SeedableRng};
@@ -282,6 +285,118 @@ fn attention_is_its_composition() {
         Some(vec![packed(&[2, 7]), packed(&[0, 9])]),
     ));
     holds(law([4, 2], 5, 67, None));
+}
+
+/// Which rows of a table of `count` each position picks, some more than once.
+fn ids<B: Backend>(positions: usize, slots: usize, count: usize) -> Tensor<B, 2, Int> {
+    let ids = (0..positions * slots).map(|i| ((i * 7 + i / 3) % count) as i64);
+    let data = TensorData::new(ids.collect::<Vec<_>>(), [positions, slots]);
+    Tensor::from_data(data, &Default::default())
+}
+
+#[derive(Clone, Copy)]
+enum SparseKind {
+    Rows,
+    Sampled,
+    Gathered,
+}
+
+/// Table `[count, width]`, positions, slots.
+struct Sparse(SparseKind, [usize; 4]);
+
+impl Law for Sparse {
+    fn inputs(&self) -> (Vec<Vec<usize>>, usize) {
+        let [count, width, positions, slots] = self.1;
+        let other = match self.0 {
+            SparseKind::Rows => return (vec![vec![count, width]], 1),
+            SparseKind::Sampled => vec![positions, width],
+            SparseKind::Gathered => vec![positions, slots],
+        };
+        (vec![vec![count, width], other], 2)
+    }
+    fn run<B: Backend>(&self, mut inputs: Vec<Tensor<B, 1>>) -> Tensor<B, 1> {
+        let [count, width, positions, slots] = self.1;
+        let ids = ids::<B>(positions, slots, count);
+        let table = inputs.remove(0).reshape([count, width]);
+        let other = inputs.pop();
+        match (self.0, other) {
+            (SparseKind::Sampled, Some(x)) => sampled(table, &ids, x.reshape([positions, width])),
+            (SparseKind::Gathered, Some(q)) => gathered(table, &ids, q.reshape([positions, slots])),
+            _ => rows(table, ids.reshape([positions * slots])),
+        }
+        .reshape([-1])
+    }
+}
+
+#[test]
+fn sparse_products_are_their_compositions() {
+    for sizes in [[1, 1, 1, 1], [9, 5, 4, 3], [40, 33, 70, 9]] {
+        for kind in [SparseKind::Rows, SparseKind::Sampled, SparseKind::Gathered] {
+            holds(Sparse(kind, sizes));
+        }
+    }
+}
+
+/// What is added off the tape, and that what is shared is left alone.
+#[test]
+fn sums_take_sparse_and_dense_products() {
+    fn run<B: Backend>(values: &[Vec<f32>], [count, width, n, slots]: [usize; 4]) -> [Vec<f64>; 2] {
+        let [sum, q, x, a] = <[Tensor<B, 1>; 4]>::try_from(tensors::<B>(values)).unwrap();
+        let (sum, x) = (sum.reshape([count, width]), x.reshape([n, width]));
+        let before = sum.to_data();
+        let sparse = scattered(
+            sum.clone(),
+            &ids::<B>(n, slots, count),
+            q.reshape([n, slots]),
+            x.clone(),
+        );
+        let dense = add_product(sum.clone(), a.reshape([n, count]), x);
+        sum.into_data().assert_eq(&before, true);
+        [sparse, dense].map(|found| found.into_data().iter().collect())
+    }
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    // The last has more rows than are multiplied at a time.
+    for sizes in [[1, 1, 1, 1], [9, 5, 4, 3], [700, 1024, 3, 2]] {
+        let [count, width, n, slots] = sizes;
+        let lengths = [count * width, n * slots, n * width, n * count];
+        let values = lengths.map(|length| {
+            let draw = |_| rng.random_range(-1.5f32..1.5);
+            (0..length).map(draw).collect::<Vec<f32>>()
+        });
+        close(
+            &run::<Flex>(&values, sizes),
+            &run::<NdArray<f64>>(&values, sizes),
+            1e-6,
+        );
+    }
+}
+
+/// ⟨x, g⟩ and its gradient, also behind a factor; the products of other backends.
+#[test]
+fn a_pairing_hands_its_gradient_on() {
+    fn run<I: Backend>(values: &[Vec<f32>], factor: f64) -> [Vec<f64>; 3] {
+        let [x, g] = <[Tensor<I, 1>; 2]>::try_from(tensors::<I>(values)).unwrap();
+        let shape = [values[0].len() / 3, 3];
+        let g = g.reshape(shape);
+        let leaf = Tensor::<Autodiff<I>, 1>::from_inner(x.clone()).require_grad();
+        let paired = pairing(leaf.clone().reshape(shape), g.clone());
+        let alone = dot(x.reshape(shape), g);
+        let slope = leaf.grad(&paired.clone().mul_scalar(factor).backward());
+        [paired.inner(), alone, slope.unwrap()].map(|found| found.into_data().iter().collect())
+    }
+    let mut rng = ChaCha8Rng::seed_from_u64(6);
+    for length in [3, 3 * 20_000] {
+        let values = [(); 2].map(|()| {
+            let draw = |_| rng.random_range(-1.5f32..1.5);
+            (0..length).map(draw).collect::<Vec<f32>>()
+        });
+        for factor in [1.0, -0.5] {
+            let found = run::<Flex>(&values, factor);
+            close(&found, &run::<NdArray<f64>>(&values, factor), 1e-6);
+            let slope = values[1].iter().map(|g| f64::from(*g) * factor);
+            assert_eq!(found[2], slope.collect::<Vec<_>>());
+        }
+    }
 }
 
 /// Burn's own rule to the last bit, shared tensors untouched.

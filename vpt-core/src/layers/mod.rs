@@ -122,10 +122,7 @@ impl<B: Backend> Embedding<B> {
     pub fn forward(&self, ids: Tensor<B, 2, Int>) -> Tensor<B, 3> {
         let [a, b] = ids.dims();
         let [_, width] = self.weight.dims();
-        self.weight
-            .val()
-            .select(0, ids.reshape([a * b]))
-            .reshape([a, b, width])
+        kernels::rows(self.weight.val(), ids.reshape([a * b])).reshape([a, b, width])
     }
 }
 

@@ -1,10 +1,12 @@
 //! The triple (A_φ, τ_φ, ℓ) of eq. 8–9, written once for every backend.
 
+mod cut;
 mod lift;
 mod linear;
 mod roles;
 mod split;
 
+pub use cut::Cut;
 pub use lift::{lift, trainable};
 pub use linear::LinearInTarget;
 pub use roles::{LinearLoss, Modality, Objective, PredictiveLoss, TargetFn, ViewGenerator};
@@ -84,6 +86,16 @@ pub trait PredictiveTask: Send + Sync + 'static {
         views: &Self::Views<B>,
     ) -> Self::Prediction<B>;
 
+    /// [`predict`](Self::predict) for the learner's own step, where a learner that trades time for
+    /// memory may cut its tape. The cuts are from the top down; without any it is `predict`.
+    fn predict_cut<I: Backend>(
+        &self,
+        learner: &Self::Learner<Autodiff<I>>,
+        views: &Self::Views<Autodiff<I>>,
+    ) -> (Self::Prediction<Autodiff<I>>, Vec<Cut<I>>) {
+        (self.predict(learner, views), vec![])
+    }
+
     /// The teacher of a run that begins with `learner`.
     fn teacher<B: Backend>(&self, learner: &Self::Learner<B>) -> Self::Teacher<B>;
 
@@ -147,13 +159,14 @@ pub trait PredictiveTask: Send + Sync + 'static {
     ) -> Loss<B>;
 
     /// The same loss for the learner's own step, where only its gradient in θ is wanted. A task
-    /// that knows a cheaper scalar with that gradient returns it.
+    /// that knows a cheaper scalar with that gradient returns it. The reference is its to take apart:
+    /// what of the gradient was prepared in it can be finished in the same memory.
     fn learner_loss<I: Backend>(
         &self,
         prediction: Self::Prediction<Autodiff<I>>,
         target: &Self::Target<Autodiff<I>>,
         views: &Self::Views<Autodiff<I>>,
-        _reference: &Self::Reference<I>,
+        _reference: Self::Reference<I>,
     ) -> FirstOrderLoss<I> {
         let surrogate = self.loss(prediction, target, views).total();
         FirstOrderLoss {

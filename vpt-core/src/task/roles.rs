@@ -4,7 +4,7 @@
 //! (A, τ, ℓ) over another modality. Role traits alone do not compose, since "`T`'s views are `A`'s
 //! for every backend" cannot be written; a [`Modality`] that owns the types makes it true.
 
-use super::{FirstOrderLoss, LinearInTarget, Loss, PredictiveTask};
+use super::{Cut, FirstOrderLoss, LinearInTarget, Loss, PredictiveTask};
 use crate::{ParamSubset, Progress, ValueMoments};
 use burn::backend::Autodiff;
 use burn::module::Module;
@@ -29,6 +29,14 @@ pub trait Modality: Send + Sync + 'static {
         learner: &Self::Learner<B>,
         views: &Self::Views<B>,
     ) -> Self::Prediction<B>;
+
+    /// See [`PredictiveTask::predict_cut`].
+    fn predict_cut<I: Backend>(
+        learner: &Self::Learner<Autodiff<I>>,
+        views: &Self::Views<Autodiff<I>>,
+    ) -> (Self::Prediction<Autodiff<I>>, Vec<Cut<I>>) {
+        (Self::predict(learner, views), vec![])
+    }
 }
 
 /// A_φ (eq. 1, 8).
@@ -159,7 +167,7 @@ where
         prediction: M::Prediction<Autodiff<I>>,
         target: &M::Target<Autodiff<I>>,
         views: &M::Views<Autodiff<I>>,
-        _reference: &R::Reference<I>,
+        _reference: R::Reference<I>,
     ) -> FirstOrderLoss<I> {
         let surrogate = self.loss(prediction, target, views).total();
         FirstOrderLoss {
@@ -260,6 +268,14 @@ where
         M::predict(learner, views)
     }
 
+    fn predict_cut<I: Backend>(
+        &self,
+        learner: &M::Learner<Autodiff<I>>,
+        views: &M::Views<Autodiff<I>>,
+    ) -> (M::Prediction<Autodiff<I>>, Vec<Cut<I>>) {
+        M::predict_cut(learner, views)
+    }
+
     fn teacher<B: Backend>(&self, learner: &M::Learner<B>) -> T::Teacher<B> {
         self.target.teacher(learner)
     }
@@ -325,7 +341,7 @@ where
         prediction: M::Prediction<Autodiff<I>>,
         target: &M::Target<Autodiff<I>>,
         views: &M::Views<Autodiff<I>>,
-        reference: &T::Reference<I>,
+        reference: T::Reference<I>,
     ) -> FirstOrderLoss<I> {
         self.loss.learner_loss(prediction, target, views, reference)
     }

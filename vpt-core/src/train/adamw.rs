@@ -99,6 +99,25 @@ impl<I: Backend> AdamW<I> {
         self.matrices.decay = weight_decay as f32;
     }
 
+    /// [`step`](Self::step) of a module in its own memory, where nobody else holds its parameters.
+    ///
+    /// A panic on the way leaves `module` without values.
+    pub fn update<M: Module<I>>(&mut self, lr: f64, module: &mut M, gradient: &UpdateGradient<I>) {
+        struct Hollow;
+        impl<I: Backend> ModuleMapper<I> for Hollow {
+            fn map_float<const D: usize>(
+                &mut self,
+                param: Param<Tensor<I, D>>,
+            ) -> Param<Tensor<I, D>> {
+                param.map(|values| Tensor::zeros([1; D], (&values.device(), values.dtype())))
+            }
+        }
+        // A module of this type cannot be made of nothing, so what stands in is itself without values.
+        let hollow = module.clone().map(&mut Hollow);
+        let whole = std::mem::replace(module, hollow);
+        *module = self.step(lr, whole, gradient);
+    }
+
     /// One update of `module` at rate `lr`.
     pub fn step<M: Module<I>>(&mut self, lr: f64, module: M, gradient: &UpdateGradient<I>) -> M {
         struct Step<'a, I: Backend> {

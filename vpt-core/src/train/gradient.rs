@@ -1,6 +1,7 @@
 //! What an optimiser accepts: the gradient of a loss that was walked back.
 
-use crate::{GradVector, ParamSubset};
+use crate::kernels::{dot, pairing};
+use crate::{Cut, GradVector, ParamSubset};
 use burn::backend::Autodiff;
 use burn::module::Module;
 use burn::tensor::{Tensor, backend::Backend};
@@ -47,10 +48,36 @@ impl<I: Backend> UpdateGradient<I> {
         module: &M,
         subset: &ParamSubset,
     ) -> Self {
+        Self::through(loss, vec![], module, subset)
+    }
+
+    /// The same of a loss of a prediction whose tape has these cuts, from the top down. The parts
+    /// below are computed and walked back one after the other, and one tape is held at a time.
+    pub fn through<M: Module<Autodiff<I>>>(
+        loss: Tensor<Autodiff<I>, 1>,
+        cuts: Vec<Cut<I>>,
+        module: &M,
+        subset: &ParamSubset,
+    ) -> Self {
         let mut grads = loss.backward();
-        Self(GradVector::take::<Autodiff<I>, M>(
-            &mut grads, module, subset,
-        ))
+        let mut found = GradVector::found::<Autodiff<I>, M>(&mut grads, module, subset);
+        for Cut { above, below } in cuts {
+            // Where the part above asks for no gradient of the states, none below has one.
+            let Some(gradient) = above.grad_remove(&mut grads) else {
+                break;
+            };
+            drop(above);
+            grads = pairing(below(), gradient).backward();
+            let more = GradVector::found::<Autodiff<I>, M>(&mut grads, module, subset);
+            for (id, part) in more {
+                let sum = match found.remove(&id) {
+                    Some(sum) => sum + part,
+                    None => part,
+                };
+                found.insert(id, sum);
+            }
+        }
+        Self(GradVector::complete(found, module, subset))
     }
 
     /// The sum with another micro-batch's gradient.
@@ -68,13 +95,13 @@ impl<I: Backend> UpdateGradient<I> {
             Clip::Global(limit) => {
                 let factor = limit / (norm + 1e-6);
                 if factor < 1.0 {
-                    Self(self.0.scaled(factor))
+                    Self(self.0.map(|part| part.mul_scalar(factor)))
                 } else {
                     self
                 }
             }
             Clip::PerTensor(limit) => Self(self.0.map(|part| {
-                let norm = (part.clone() * part.clone()).sum().sqrt();
+                let norm = dot(part.clone(), part.clone()).sqrt();
                 part * (norm + 1e-6).recip().mul_scalar(limit).clamp_max(1.0)
             })),
         };

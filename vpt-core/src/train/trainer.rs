@@ -6,7 +6,7 @@ use super::{
     StepProbe, UpdateGradient,
 };
 use crate::{
-    CoreError, DesignerOf, Direction, Feedback, FirstOrderLoss, GradVector, LearnerOf,
+    CoreError, Cut, DesignerOf, Direction, Feedback, FirstOrderLoss, GradVector, LearnerOf,
     MetaGradient, On, ParamSubset, Point, PredictionOf, PredictiveTask, ReferenceOf, TeacherOf,
     lift,
 };
@@ -160,6 +160,7 @@ pub struct StepReport {
 struct Forward<T: On<Autodiff<I>>, I: Backend> {
     views: T::Views<Autodiff<I>>,
     prediction: PredictionOf<T, Autodiff<I>>,
+    cuts: Vec<Cut<I>>,
     reference: ReferenceOf<T, I>,
 }
 
@@ -272,17 +273,16 @@ where
         let mut measures: Vec<(&'static str, f64)> = vec![];
         let mut total: Option<UpdateGradient<I>> = None;
         let mut kept = vec![];
-        for (index, batch) in data.batches.iter().enumerate() {
-            let known = valued.as_ref().and_then(|v| v.references.get(index));
+        let known = valued.as_mut().map(|v| std::mem::take(&mut v.references));
+        let mut known = known.into_iter().flatten();
+        for batch in &data.batches {
             let Forward {
                 views,
                 prediction,
+                cuts,
                 reference,
-            } = match (held.take(), known) {
-                (Some(held), Some(reference)) => Forward {
-                    reference: reference.clone(),
-                    ..held
-                },
+            } = match (held.take(), known.next()) {
+                (Some(held), Some(reference)) => Forward { reference, ..held },
                 (Some(held), None) => held,
                 (None, known) => self.forward(&learner, batch, known),
             };
@@ -300,17 +300,20 @@ where
                     None => measures.push((name, figure)),
                 }
             }
+            drop(lifted);
+            kept.extend(self.task.kept(reference.clone()));
             let FirstOrderLoss { value, surrogate } = self
                 .task
-                .learner_loss(prediction, &target, &views, &reference);
+                .learner_loss(prediction, &target, &views, reference);
             loss += value.into_scalar().elem::<f64>();
-            let gradient = UpdateGradient::within(surrogate, &learner, &learning);
-            kept.extend(self.task.kept(reference));
+            let gradient = UpdateGradient::through(surrogate, cuts, &learner, &learning);
             total = Some(match total {
                 Some(sum) => sum.plus(&gradient),
                 None => gradient,
             });
         }
+        // It shares θ, which the optimiser changes in place where it can.
+        drop(learner);
         require_finite(self.step, loss, "the pretraining loss")?;
         let mut gradient_norm = 0.0;
         let (mut value, mut probe) = (None, None);
@@ -354,8 +357,8 @@ where
             self.learner_optimiser.set_weight_decay(decay);
         }
         let Some(probe) = self.probe.as_mut().filter(|p| p.is_due(self.step)) else {
-            let learner = self.learner.clone();
-            self.learner = self.learner_optimiser.step(rate, learner, gradient);
+            self.learner_optimiser
+                .update(rate, &mut self.learner, gradient);
             return Ok(None);
         };
         let mut optimiser = self.learner_optimiser.clone();
@@ -396,7 +399,7 @@ where
         &self,
         learner: &LearnerOf<T, Autodiff<I>>,
         batch: &T::Batch<I>,
-        known: Option<&ReferenceOf<T, I>>,
+        known: Option<ReferenceOf<T, I>>,
     ) -> Forward<T, I> {
         let (views, plain) = if self.config.cadence.shapes(self.step) {
             let designer: DesignerOf<T, Autodiff<I>> = lift(&self.designer);
@@ -406,9 +409,9 @@ where
             let views = self.task.unshaped_views::<Autodiff<I>>(&lift(batch));
             (views, self.task.unshaped_views::<I>(batch))
         };
-        let prediction = self.task.predict(learner, &views);
+        let (prediction, cuts) = self.task.predict_cut(learner, &views);
         let reference = match known {
-            Some(reference) => reference.clone(),
+            Some(reference) => reference,
             None => self
                 .task
                 .reference::<I>(&self.teacher, prediction.valid(), &plain),
@@ -416,6 +419,7 @@ where
         Forward {
             views,
             prediction,
+            cuts,
             reference,
         }
     }
@@ -535,13 +539,14 @@ where
             let Forward {
                 views,
                 prediction,
+                cuts,
                 reference,
             } = self.forward(&learner, batch, None);
             let target = self.task.target(&designer, &views, &lift(&reference));
             let loss = self
                 .task
-                .learner_loss(prediction, &target, &views, &reference);
-            let gradient = UpdateGradient::within(loss.surrogate, &learner, subset);
+                .learner_loss(prediction, &target, &views, reference);
+            let gradient = UpdateGradient::through(loss.surrogate, cuts, &learner, subset);
             g_pre = Some(match g_pre {
                 Some(sum) => sum.plus(&gradient),
                 None => gradient,

@@ -87,7 +87,17 @@ fn adamw_is_pytorchs() {
         let mut weights = Weights::new(&golden.initial, &golden.initial);
         for (step, clipped) in golden.clipped_grads.iter().enumerate() {
             let gradient = gradient(&weights, &Weights::new(clipped, clipped));
-            weights = optimiser.step(golden.learning_rates[step], weights, &gradient);
+            let (rate, before) = (golden.learning_rates[step], weights.clone());
+            // In place and not; whoever holds the weights of before still does.
+            match step % 2 {
+                0 => optimiser.update(rate, &mut weights, &gradient),
+                _ => weights = optimiser.step(rate, weights, &gradient),
+            }
+            let start = match step {
+                0 => &golden.initial,
+                _ => &golden.parameters[step - 1],
+            };
+            assert!(relative_error(&host(before.matrix.val()), start) < tolerance);
             for (found, expected) in [
                 (host(weights.matrix.val()), &golden.parameters[step]),
                 (host(weights.vector.val()), &undecayed[step]),

@@ -29,6 +29,7 @@ impl RunConfig {
             ("train.steps", self.train.steps, MOST_STEPS),
             ("train.batch_size", self.train.batch_size, LARGEST),
             ("train.grad_accum", self.train.grad_accum, LARGEST),
+            ("train.segments", self.train.segments, LARGEST),
             ("eval.batch", self.eval.batch, LARGEST),
         ];
         for (key, value, limit) in counts {

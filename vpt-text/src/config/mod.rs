@@ -373,6 +373,7 @@ pub struct TrainConfig {
     pub steps: usize,
     pub batch_size: usize,
     pub grad_accum: usize,
+    pub segments: usize,
     pub lr: f64,
     pub min_lr_ratio: f64,
     pub warmup: usize,

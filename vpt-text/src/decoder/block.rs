@@ -64,6 +64,23 @@ impl<B: Backend> Block<B> {
         }
     }
 
+    /// Whether anything of it is on a tape.
+    pub(super) fn is_tracked(&self) -> bool {
+        let (attention, mlp) = (&self.self_attn, &self.mlp);
+        let norms = [&self.input_layernorm, &self.post_attention_layernorm];
+        let linears = [
+            &attention.q_proj,
+            &attention.k_proj,
+            &attention.v_proj,
+            &attention.o_proj,
+            &mlp.gate_proj,
+            &mlp.up_proj,
+            &mlp.down_proj,
+        ];
+        norms.iter().any(|norm| norm.weight.val().is_require_grad())
+            || linears.iter().any(|linear| linear.is_tracked())
+    }
+
     /// # Shapes
     /// `[batch, seq, hidden] → [batch, seq, hidden]`
     pub(crate) fn forward(

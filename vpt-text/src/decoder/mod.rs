@@ -7,6 +7,7 @@
 //! | `rope`, `rope_scaling`, `attention`, `block` | the layers beside those of [`vpt_core::layers`], each differentiable any number of times |
 //! | `model` | [`Decoder`] and [`DecoderInput`] |
 //! | `reach` | what a set of parameters can change, for the value |
+//! | `segments` | the learner's step with its tape cut between blocks |
 //! | `cache`, `generate` | keys and values of past tokens; batched continuation, greedy or drawn |
 //! | `weights`, `contents` | Hugging Face folders, read and written; what is in one |
 //! | `gguf` | GGUF files, read with their tokenizer |
@@ -28,6 +29,7 @@ mod model;
 mod reach;
 mod rope;
 mod rope_scaling;
+mod segments;
 mod weights;
 
 pub use attention::SelfAttention;

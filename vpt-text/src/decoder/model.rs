@@ -37,6 +37,9 @@ pub struct Decoder<B: Backend> {
     /// What the value is on.
     #[module(skip)]
     pub(super) reach: Reach,
+    /// Parts that the tape of its own step is cut into.
+    #[module(skip)]
+    pub(super) segments: usize,
 }
 
 /// Packed token ids with what attention needs to know about them.
@@ -92,6 +95,7 @@ impl<B: Backend> Decoder<B> {
             lora: None,
             head_learns: true,
             reach: Reach::WHOLE,
+            segments: 1,
         }
     }
 
@@ -277,7 +281,12 @@ impl<B: Backend> Decoder<B> {
         self.embed_tokens.forward(input.tokens.clone())
     }
 
-    fn context(&self, input: &DecoderInput<B>, x: &Tensor<B, 3>, seed: Option<u64>) -> Context<B> {
+    pub(super) fn context(
+        &self,
+        input: &DecoderInput<B>,
+        x: &Tensor<B, 3>,
+        seed: Option<u64>,
+    ) -> Context<B> {
         let mut context = context(&self.rotary, input, x);
         context.dropout = seed;
         context

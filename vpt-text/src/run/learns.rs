@@ -54,8 +54,8 @@ pub(super) struct Learning {
 }
 
 impl Learning {
-    /// As `config` says, with the learner told whether its head is among it, and how far down the
-    /// value reaches.
+    /// As `config` says, with the learner told whether its head is among it, how far down the value
+    /// reaches, and into how many parts its step is cut.
     pub(super) fn of<I: Backend>(
         config: &RunConfig,
         learner: Decoder<I>,
@@ -80,7 +80,9 @@ impl Learning {
             false => learner,
         };
         let reach = Reach::of(&learner, &subset);
-        let learner = learner.with_reach(reach);
+        let learner = learner
+            .with_reach(reach)
+            .with_segments(config.train.segments);
         Ok((Self { trainable, subset }, learner))
     }
 }

@@ -6,6 +6,7 @@ use burn::module::Module;
 use burn::tensor::{Tensor, TensorData, backend::Backend};
 use rand::Rng;
 use rand_distr::StandardNormal;
+use vpt_core::kernels::{rows, sampled};
 
 /// The size of a designer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,11 +94,11 @@ impl<B: Backend> SoftTargetDesigner<B> {
     /// Scores and gate at the positions that `views` asks about.
     pub fn forward(&self, views: &TextBatch<B>, reference: &Candidates<B>) -> Proposal<B> {
         // Only the rows that are read are normalised: the table may be the largest tensor there is.
-        let rows = |ids| unit_rms(reference.embedding.clone().select(0, ids));
+        let read = |ids| unit_rms(rows(reference.embedding.clone(), ids));
         let [batch, seq] = views.next.dims();
         let tokens = views.input.tokens.clone().reshape([batch * seq]);
         let next = views.next.clone().reshape([batch * seq]);
-        let x = self.context.forward(rows(tokens)) + self.next.forward(rows(next));
+        let x = self.context.forward(read(tokens)) + self.next.forward(read(next));
         let [_, width] = x.dims();
         let x = x.reshape([batch, seq, width]);
         let h = self.trunk(x, &views.input).reshape([batch * seq, width]);
@@ -105,16 +106,16 @@ impl<B: Backend> SoftTargetDesigner<B> {
 
         let ([n, slots], k) = (reference.ids.dims(), reference.count());
         let ids = reference.ids.clone().narrow(1, 1, slots - 1);
-        let candidates = rows(ids.reshape([n * k]));
-        let [_, learner_width] = candidates.dims();
-        // ⟨key(e), query⟩ with the key's matrix on the side that has one row for each k.
+        // ⟨key(e), query⟩ with the key's matrix on the side that has one row for each k, and the norm
+        // of e taken out of the product.
         let query = self.query.forward(h.clone());
         let query = query.matmul(self.key.weight.val());
-        let scores = (candidates.reshape([n, k, learner_width])
-            * query.reshape([n, 1, learner_width]))
-        .sum_dim(2)
-        .reshape([n, k])
-        .div_scalar((width as f64).sqrt());
+        let scale = inverse_rms(rows(
+            reference.embedding.clone(),
+            ids.clone().reshape([n * k]),
+        ));
+        let scores = sampled(reference.embedding.clone(), &ids, query)
+            * scale.reshape([n, k]).div_scalar((width as f64).sqrt());
         Proposal {
             scores,
             gate: self.gate.forward(h),
@@ -129,7 +130,13 @@ impl<B: Backend> SoftTargetDesigner<B> {
 }
 
 /// Rows of mean square 1: embeddings of different learners differ by orders of magnitude.
-fn unit_rms<B: Backend>(table: Tensor<B, 2>) -> Tensor<B, 2> {
-    let mean = (table.clone() * table.clone()).mean_dim(1);
-    table / mean.add_scalar(1e-12).sqrt()
+fn unit_rms<B: Backend>(rows: Tensor<B, 2>) -> Tensor<B, 2> {
+    let scale = inverse_rms(rows.clone());
+    rows * scale
+}
+
+/// 1/√(mean of squares) of each row. `[n, width] → [n, 1]`
+fn inverse_rms<B: Backend>(rows: Tensor<B, 2>) -> Tensor<B, 2> {
+    let mean = (rows.clone() * rows).mean_dim(1);
+    mean.add_scalar(1e-12).sqrt().recip()
 }

@@ -3,7 +3,8 @@
 use super::vocabulary::{CHUNK_LOGITS, log_probabilities};
 use super::{Candidates, Hidden, SoftTarget, SoftTargets, Text, TextBatch};
 use burn::backend::Autodiff;
-use burn::tensor::{Int, Tensor, backend::Backend};
+use burn::tensor::{Tensor, backend::Backend};
+use vpt_core::kernels::{gathered, pairing, sampled, scattered};
 use vpt_core::{
     FirstOrderLoss, LinearLoss, Loss, NoParameters, PredictiveLoss, TargetFn, ValueMoments,
 };
@@ -34,8 +35,8 @@ impl PredictiveLoss<Text, SoftTargets> for SoftCrossEntropy {
     }
 
     /// ∂L/∂h_t = w_t (E_t − Σ_k q_tk W_k) and ∂L/∂W = pᵀ(w h) − the scattered q-part. The dense
-    /// halves are constants of the reference's single pass; the sparse half is left to the tape.
-    /// Right to first order only, which is why it lives on `Autodiff<I>` alone.
+    /// halves are those of the reference's single pass. Right to first order only, which is why it
+    /// lives on `Autodiff<I>` alone.
     ///
     /// # Panics
     /// If the head is on the tape while the reference was made for one that does not learn.
@@ -44,32 +45,47 @@ impl PredictiveLoss<Text, SoftTargets> for SoftCrossEntropy {
         prediction: Hidden<Autodiff<I>>,
         target: &SoftTarget<Autodiff<I>>,
         views: &TextBatch<Autodiff<I>>,
-        reference: &Candidates<I>,
+        reference: Candidates<I>,
     ) -> FirstOrderLoss<I> {
-        let Hidden { hidden, head, .. } = prediction;
+        let Hidden {
+            hidden,
+            head,
+            head_tracked,
+            ..
+        } = prediction;
         let [n, _] = hidden.dims();
-        let weights = views.weights.clone().inner();
-        let q = target.q.clone().inner();
-        let share = q.clone() * weights.clone().reshape([n, 1]);
+        let weights = views.weights.clone().inner().reshape([n, 1]);
+        let share = target.q.clone().inner() * weights.clone();
+        let Candidates {
+            ids,
+            log_p,
+            expected,
+            head_gradient,
+            ..
+        } = reference;
 
-        let dense = reference.expected.clone() * weights.clone().reshape([n, 1]);
-        let lift = |tensor: Tensor<I, 2>| Tensor::<Autodiff<I>, 2>::from_inner(tensor);
-        let logits = slots(&head, &target.ids, hidden.clone());
-        let dense = (hidden * lift(dense)).sum();
-        let dense = match &reference.head_gradient {
-            Some(gradient) => dense + (head * lift(gradient.clone())).sum(),
+        let dense = expected * weights;
+        let by_hidden = dense - gathered(head.clone().inner(), &ids, share.clone());
+        let plain = hidden.clone().inner();
+        let surrogate = pairing(hidden, by_hidden);
+        let surrogate = match head_gradient {
+            // What it was made for may learn more than this gradient is asked for.
+            Some(_) if !head_tracked => surrogate,
+            Some(dense) => {
+                let by_head = scattered(dense, &ids, share.clone().neg(), plain);
+                surrogate + pairing(head, by_head)
+            }
             None => {
                 assert!(
                     !head.is_require_grad(),
                     "SoftCrossEntropy: the head is on the tape and was said not to learn"
                 );
-                dense
+                surrogate
             }
         };
-        let surrogate = dense - (logits * lift(share.clone())).sum();
 
         // −Σ w Σ q log p, with Σ_k q_tk = 1.
-        let value = (share * reference.log_p.clone()).sum().neg();
+        let value = (share * log_p).sum().neg();
         FirstOrderLoss { value, surrogate }
     }
 }
@@ -106,7 +122,7 @@ impl LinearLoss<Text, SoftTargets> for SoftCrossEntropy {
         }
         let moved = plus.hidden - minus.hidden;
         let centre = (reference.expected.clone() * moved.clone()).sum_dim(1);
-        centre - slots(&plus.head, &reference.ids, moved)
+        centre - sampled(plus.head, &reference.ids, moved)
     }
 
     fn target_weights<B: Backend>(
@@ -143,22 +159,6 @@ impl LinearLoss<Text, SoftTargets> for SoftCrossEntropy {
     }
 }
 
-/// ⟨W_k, x_t⟩ of the rows `ids` of the head.
-///
-/// # Shapes
-/// head `[vocab, width]`, ids `[n, slots]`, x `[n, width]` → `[n, slots]`
-fn slots<B: Backend>(
-    head: &Tensor<B, 2>,
-    ids: &Tensor<B, 2, Int>,
-    x: Tensor<B, 2>,
-) -> Tensor<B, 2> {
-    let ([n, width], [_, slots]) = (x.dims(), ids.dims());
-    let rows = head.clone().select(0, ids.clone().reshape([n * slots]));
-    (rows.reshape([n, slots, width]) * x.reshape([n, 1, width]))
-        .sum_dim(2)
-        .reshape([n, slots])
-}
-
 /// Mean NLL of the labels with an exact value and a first-order gradient, by the same single pass
 /// as the learner's step: L_down of a labelled batch. `[1]`
 pub fn label_loss<I: Backend>(
@@ -175,7 +175,7 @@ pub fn label_loss<I: Backend>(
     let lifted = Candidates::<Autodiff<I>>::from_inner(reference.clone());
     let target = targets.unshaped_target(views, &lifted);
     let FirstOrderLoss { value, surrogate } =
-        SoftCrossEntropy.learner_loss(prediction, &target, views, &reference);
+        SoftCrossEntropy.learner_loss(prediction, &target, views, reference);
     let constant = value - surrogate.clone().inner();
     surrogate + Tensor::from_inner(constant)
 }

@@ -2,9 +2,10 @@
 
 use super::{SoftTarget, TextBatch};
 use crate::decoder::Decoder;
+use burn::backend::Autodiff;
 use burn::module::Module;
 use burn::tensor::{Tensor, backend::Backend};
-use vpt_core::{Modality, NoParameters, ViewGenerator};
+use vpt_core::{Cut, Modality, NoParameters, ViewGenerator};
 
 /// Causal language modelling.
 pub struct Text;
@@ -64,6 +65,17 @@ impl Modality for Text {
     fn predict<B: Backend>(learner: &Decoder<B>, views: &TextBatch<B>) -> Hidden<B> {
         let (hidden, entering) = learner.hidden_keeping(&views.input, views.dropout);
         Hidden::of(learner, views, hidden, entering)
+    }
+
+    fn predict_cut<I: Backend>(
+        learner: &Decoder<Autodiff<I>>,
+        views: &TextBatch<Autodiff<I>>,
+    ) -> (Hidden<Autodiff<I>>, Vec<Cut<I>>) {
+        if learner.segments() < 2 {
+            return (Self::predict(learner, views), vec![]);
+        }
+        let (hidden, entering, cuts) = learner.hidden_cut(&views.input, views.dropout);
+        (Hidden::of(learner, views, hidden, entering), cuts)
     }
 }
 

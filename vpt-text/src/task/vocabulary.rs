@@ -2,10 +2,11 @@
 
 use crate::decoder::widen;
 use burn::tensor::{DType, Int, Tensor, TensorData, backend::Backend};
-use vpt_core::kernels::softmax;
+use vpt_core::kernels::{add_product, softmax};
 
-/// Logits held at a time: what every pass is given as `chunk` outside of tests.
-pub(super) const CHUNK_LOGITS: usize = 1 << 22;
+/// Logits held at a time, 64 MiB in f32: what every pass is given as `chunk` outside of tests. Each
+/// chunk reads the head three times and adds to the whole of its gradient, so few are better.
+pub(super) const CHUNK_LOGITS: usize = 1 << 24;
 
 /// Start and length of each run of tokens that has at most `chunk` logits over a vocabulary of
 /// `vocab`, and at least one token.
@@ -150,7 +151,7 @@ pub(super) fn pass<B: Backend>(
         if let (Some(sum), Some(weights)) = (head_gradient.take(), weights) {
             let weights = weights.clone().narrow(0, start, length);
             let weighted = h * weights.reshape([length, 1]);
-            head_gradient = Some(sum + p.transpose().matmul(weighted));
+            head_gradient = Some(add_product(sum, p, weighted));
         }
         sums.push(sum);
     }

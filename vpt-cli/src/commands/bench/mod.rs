@@ -2,6 +2,7 @@
 
 mod overhead;
 mod scaling;
+mod soak;
 
 use crate::args::{BenchArgs, BenchCommand, BenchCommonArgs, ConfigArgs};
 use crate::config::TextConfig;
@@ -13,6 +14,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
     match &args.command {
         BenchCommand::Overhead(args) => overhead::run(args),
         BenchCommand::Scaling(args) => scaling::run(args),
+        BenchCommand::Soak(args) => soak::run(args),
     }
 }
 

@@ -1,7 +1,7 @@
 //! AdamW in one pass over memory, in the order in which burn's operations round.
 
 use super::lanes::simd;
-use super::{Elements, same};
+use super::{Elements, contiguous, same};
 use crate::kernels::AdamWUpdate;
 use burn::tensor::backend::Backend;
 use burn::tensor::{DType, TensorMetadata};
@@ -31,7 +31,7 @@ pub(in crate::kernels) fn adamw<B: Backend>(
 }
 
 fn moved(update: &AdamWUpdate, state: [FlexTensor; 3], gradient: &[f32]) -> [FlexTensor; 3] {
-    let mut state = state.map(|tensor| tensor.to_contiguous());
+    let mut state = state.map(contiguous);
     let [theta, m, v] = state.each_mut().map(|tensor| tensor.storage_mut::<f32>());
     theta
         .par_chunks_mut(CHUNK)

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 const LANES: usize = 16;
 
 /// Elements that one task of a parallel loop works on, about.
-const TASK: usize = 1 << 14;
+pub(super) const TASK: usize = 1 << 14;
 
 /// Runs `work` compiled for the best instruction set there is.
 #[cfg(target_arch = "x86_64")]

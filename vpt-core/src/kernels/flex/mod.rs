@@ -5,15 +5,19 @@
 
 mod adamw;
 mod attention;
+mod dot;
 mod lanes;
 mod linear;
 mod rms_norm;
 mod rotate;
 mod softmax;
+mod sparse;
 mod swiglu;
 
 pub(super) use adamw::adamw;
+pub(super) use dot::{dot, is_one};
 pub(super) use softmax::softmax;
+pub(super) use sparse::{add_product, scattered};
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
@@ -112,6 +116,12 @@ fn taped<O: Fused<N>, const N: usize>(op: O, inputs: [Taped; N]) -> Taped {
 /// A new tensor of `values`.
 fn tensor(values: Vec<f32>, shape: impl Into<Shape>) -> FlexTensor {
     FlexTensor::from_data(TensorData::new(values, shape))
+}
+
+/// A tensor whose storage can be written as a slice: its own where nobody else holds it.
+fn contiguous(tensor: FlexTensor) -> FlexTensor {
+    // By value: a second handle would make the first write copy everything.
+    tensor.to_contiguous()
 }
 
 /// The elements of a tensor in order; of a contiguous one they are not copied.

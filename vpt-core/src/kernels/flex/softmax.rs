@@ -1,7 +1,7 @@
 //! Rows of logits to probabilities, in three passes that stay in the cache for a row.
 
 use super::lanes::{exp, max, rows_per_task, simd, sum2};
-use super::{same, tensor};
+use super::{contiguous, same, tensor};
 use burn::tensor::backend::Backend;
 use burn::tensor::{DType, TensorMetadata};
 use burn_flex::FlexTensor;
@@ -20,7 +20,7 @@ pub(in crate::kernels) fn softmax<B: Backend>(
 }
 
 fn normalised(logits: FlexTensor) -> [FlexTensor; 2] {
-    let mut logits = logits.to_contiguous();
+    let mut logits = contiguous(logits);
     let (rows, vocab) = (logits.shape()[0], logits.shape()[1]);
     let mut sums = vec![0.0; rows];
     let task = rows_per_task(vocab);

@@ -1,10 +1,11 @@
 //! y = silu(g)·u, and its gradients: ∂g = ∂y·u·σ(1 + g(1 − σ)), ∂u = ∂y·g·σ.
 
-use super::lanes::{by_chunks, rows_per_task, sigmoid};
+use super::lanes::{by_chunks, rows_per_task, sigmoid, simd};
 use super::{Elements, Fused, tensor};
 use crate::kernels::SwiGlu;
 use burn::tensor::TensorMetadata;
 use burn_flex::FlexTensor;
+use rayon::prelude::*;
 
 impl Fused<2> for SwiGlu {
     type Kept = [FlexTensor; 2];
@@ -29,27 +30,28 @@ impl Fused<2> for SwiGlu {
     ) -> [Option<FlexTensor>; 2] {
         let [gate, up] = inputs.each_ref().map(Elements::of);
         let gradient = Elements::of(&gradient);
-        let by_gate = |start: usize, out: &mut [f32]| {
+        let mut by_gate = vec![0.0; gate.len()];
+        let mut by_up = vec![0.0; gate.len()];
+        // Both are made of one σ, whether or not both are wanted: one that is not costs little.
+        let task = rows_per_task(1);
+        let pairs = by_gate.par_chunks_mut(task).zip(by_up.par_chunks_mut(task));
+        pairs.enumerate().for_each(|(index, (by_gate, by_up))| {
+            let start = index * task;
             let inputs = gate[start..].iter().zip(&up[start..]);
-            for (out, ((g, u), d)) in out.iter_mut().zip(inputs.zip(&gradient[start..])) {
-                let s = sigmoid(*g);
-                *out = d * u * (s * (1.0 + g * (1.0 - s)));
-            }
-        };
-        let by_up = |start: usize, out: &mut [f32]| {
-            let pairs = gate[start..].iter().zip(&gradient[start..]);
-            for (out, (g, d)) in out.iter_mut().zip(pairs) {
-                *out = d * (g * sigmoid(*g));
-            }
-        };
-        let filled = |fill: &(dyn Fn(usize, &mut [f32]) + Sync)| {
-            let mut out = vec![0.0; gate.len()];
-            by_chunks(&mut out, rows_per_task(1), fill);
-            tensor(out, inputs[0].shape())
-        };
+            let inputs = inputs.zip(&gradient[start..]);
+            let outs = by_gate.iter_mut().zip(by_up);
+            simd(|| {
+                for ((by_gate, by_up), ((g, u), d)) in outs.zip(inputs) {
+                    let s = sigmoid(*g);
+                    *by_gate = d * u * (s * (1.0 + g * (1.0 - s)));
+                    *by_up = d * (g * s);
+                }
+            });
+        });
+        let [for_gate, for_up] = wanted;
         [
-            wanted[0].then(|| filled(&by_gate)),
-            wanted[1].then(|| filled(&by_up)),
+            for_gate.then(|| tensor(by_gate, inputs[0].shape())),
+            for_up.then(|| tensor(by_up, inputs[1].shape())),
         ]
     }
 }

@@ -30,11 +30,21 @@ impl PeakMemory {
 
     /// Bytes.
     pub fn bytes(&self) -> Option<u64> {
-        let status = fs::read_to_string("/proc/self/status").ok()?;
-        let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-        let kibibytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
-        Some(1024 * kibibytes)
+        status("VmHWM:")
     }
+}
+
+/// This process's resident memory in bytes, where the system tells.
+pub(super) fn resident_bytes() -> Option<u64> {
+    status("VmRSS:")
+}
+
+/// A figure of `/proc/self/status` in bytes.
+fn status(name: &str) -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with(name))?;
+    let kibibytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(1024 * kibibytes)
 }
 
 /// The processor's name and the number of threads that it runs at a time.
@@ -64,6 +74,7 @@ mod tests {
         let low = peak.bytes().unwrap();
         let held = vec![1u8; 64 << 20];
         assert!(peak.bytes().unwrap() >= low + (32 << 20));
+        assert!(resident_bytes().unwrap() >= 64 << 20);
         assert_eq!(held[held.len() / 2], 1);
     }
 }

@@ -150,7 +150,7 @@ impl<B: Backend> Setting<B> {
         let prediction = self.task.predict(&learner, &views);
         let loss = self
             .task
-            .learner_loss(prediction, &constant(target), &views, reference);
+            .learner_loss(prediction, &constant(target), &views, reference.clone());
         let value = scalar(loss.value);
         (
             UpdateGradient::within(loss.surrogate, &learner, &self.trainable),

@@ -168,7 +168,7 @@ fn the_learners_loss_is_theirs<B: Backend>(tolerance: f64) {
         entering: None,
     };
     let target = constant(&given(&golden));
-    let loss = task().learner_loss(prediction, &target, &views(&golden), &reference);
+    let loss = task().learner_loss(prediction, &target, &views(&golden), reference.clone());
     assert_close(&[scalar(loss.value)], &[golden.loss], tolerance);
     let grads = loss.surrogate.backward();
     let close = |tensor: &Tensor<Autodiff<B>, 2>, expected: &Rows| {

@@ -8,3 +8,4 @@ mod learner_loss;
 mod measures;
 mod packing;
 mod rules;
+mod segments;
