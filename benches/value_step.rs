@@ -36,7 +36,7 @@ use vpt_text::task::{
     TextTask, label_loss, text_task,
 };
 
-/// How far V and ∇_φ V may be from PyTorch's, which are exact but for rounding: the central
+/// How far V/σ and, relatively, ∇_φ V may be from PyTorch's, which are exact but for rounding: the central
 /// difference's own error is a few times 1e-4 in f32.
 const TOLERANCE: f64 = 1e-3;
 
@@ -263,8 +263,9 @@ impl Start {
         trainer
     }
 
-    /// V and its gradient in the designer, by parameter in the order of their names.
-    fn gradient(&self) -> Result<(f64, Vec<f64>), CoreError> {
+    /// V over the standard deviation of the candidates' values, that deviation, and the gradient of
+    /// V in the designer, by parameter in the order of their names.
+    fn gradient(&self) -> Result<(f64, f64, Vec<f64>), CoreError> {
         let mut feedback = Downstream::new(Labelled(self.feedback.tensors()));
         let direction =
             Feedback::<TextTask, Flex>::direction(&mut feedback, &self.learner, &self.subset)?;
@@ -295,7 +296,8 @@ impl Start {
         }
         parts.sort_by(|(a, _), (b, _)| a.cmp(b));
         let ascent = parts.iter().flat_map(|(_, part)| part.iter().map(|x| -x));
-        Ok((found.value, ascent.collect()))
+        let scale = probe.moments.variance().sqrt();
+        Ok((found.value / scale, scale, ascent.collect()))
     }
 
     /// Both sides' V and gradients at the start.
@@ -304,14 +306,15 @@ impl Start {
         let bytes = std::fs::read(file)?;
         let theirs = bytes.as_chunks::<4>().0.iter();
         let theirs: Vec<f64> = theirs.map(|x| f64::from(f32::from_le_bytes(*x))).collect();
-        let (value, ours) = self.gradient()?;
+        let (value, scale, ours) = self.gradient()?;
         let norm = |x: &mut dyn Iterator<Item = f64>| x.map(|x| x * x).sum::<f64>().sqrt();
         let length = norm(&mut theirs.iter().copied());
         let apart = norm(&mut ours.iter().zip(&theirs).map(|(a, b)| a - b)) / length;
-        let off = (value / figures[0] - 1.0).abs();
+        // V may vanish; the values that it is a mean of do not.
+        let expected = figures[0] / scale;
+        let off = (value - expected).abs();
         println!(
-            "{way}: V {value:.6e}, PyTorch's {:.6e}; ‖∇V‖ {length:.4e}, relative distance {apart:.1e}",
-            figures[0]
+            "{way}: V/σ {value:.6}, PyTorch's {expected:.6}; ‖∇V‖ {length:.4e}, relative distance {apart:.1e}"
         );
         if ours.len() != theirs.len() || !(apart < TOLERANCE && off < TOLERANCE) {
             return Err(format!("{way}: further apart than {TOLERANCE}").into());

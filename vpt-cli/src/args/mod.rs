@@ -14,7 +14,9 @@ mod score;
 mod sweep;
 mod train;
 
-pub(crate) use bench::{BenchArgs, BenchCommand, BenchCommonArgs, OverheadArgs, ScalingArgs, SoakArgs};
+pub(crate) use bench::{
+    BenchArgs, BenchCommand, BenchCommonArgs, OverheadArgs, ScalingArgs, SoakArgs,
+};
 pub(crate) use completions::CompletionsArgs;
 pub(crate) use config::ConfigCommandArgs;
 pub(crate) use data::{

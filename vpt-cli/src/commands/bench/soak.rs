@@ -2,7 +2,7 @@
 
 use crate::args::SoakArgs;
 use crate::backend::{BackendName, BackendTask};
-use crate::config::Config;
+use crate::config::TextConfig;
 use crate::failure::Failure;
 use crate::output;
 use burn::tensor::backend::Backend;
@@ -28,7 +28,7 @@ pub(super) fn run(args: &SoakArgs) -> Result<(), Failure> {
 
 struct Long<'a> {
     preset: &'a Preset,
-    config: &'a Config,
+    config: &'a TextConfig,
     steps: usize,
     looks: usize,
 }
