@@ -54,5 +54,6 @@ fn divisions_agree<B: Backend>(tolerance: f64) {
 #[test]
 fn four_micro_batches_are_one() {
     divisions_agree::<NdArray64>(1e-12);
-    divisions_agree::<Flex>(1e-6);
+    // f32 rounds otherwise for every width of vector.
+    divisions_agree::<Flex>(5e-6);
 }
