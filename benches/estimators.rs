@@ -18,7 +18,7 @@ use rand_chacha::ChaCha8Rng;
 use std::error::Error;
 use std::path::Path;
 use std::process::Command;
-use vpt_benches::{median, timed};
+use vpt_benches::{median, on_worker, timed};
 use vpt_core::{
     CentralDifference, DifferenceStep, FirstOrderLoss, GradVector, LinearTarget, MetaEstimate,
     MetaGradient, Modality, Nested, NoParameters, ParamSubset, Point, PredictiveTask, ReferenceOf,
@@ -38,7 +38,11 @@ const SEQ: usize = 128;
 const SUBSETS: [&str; 2] = ["all", "last:2"];
 const NAMES: [&str; 5] = ["nested", "central", "tangent", "linear", "linear, tangent"];
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), String> {
+    on_worker(run)
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let value = |key: &str| arguments.iter().find_map(|a| a.strip_prefix(key));
     if let (Some(subset), Some(estimator)) = (value("subset="), value("peak=")) {

@@ -11,7 +11,7 @@
 use burn::backend::{Autodiff, Flex};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use vpt_benches::{Batch, Plan, Timed, median, peak_memory, smollm2, timed};
+use vpt_benches::{Batch, Plan, Timed, median, on_worker, peak_memory, smollm2, timed};
 use vpt_core::{
     AdamW, Clip, DifferenceStep, FirstOrderLoss, GradVector, LinearTarget, MetaGradient, Modality,
     NoParameters, ParamSubset, Point, PredictiveTask, UpdateGradient, lift,
@@ -30,7 +30,11 @@ const ROUNDS: usize = 3;
 
 type Designer = (NoParameters, Option<SoftTargetDesigner<Flex>>);
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> Result<(), String> {
+    on_worker(run)
+}
+
+fn run() -> Result<(), Box<dyn std::error::Error>> {
     let device = Default::default();
     let mut rng = ChaCha8Rng::seed_from_u64(0);
     let base = Decoder::<Flex>::init(&smollm2(), &mut rng, &device)?;

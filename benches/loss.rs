@@ -15,7 +15,7 @@ use burn::backend::{Autodiff, Flex};
 use burn::tensor::{Distribution, Int, Tensor};
 use std::error::Error;
 use std::process::Command;
-use vpt_benches::{Timed, timed};
+use vpt_benches::{Timed, on_worker, timed};
 use vpt_core::{FirstOrderLoss, NoParameters, PredictiveTask};
 use vpt_text::DecoderInput;
 use vpt_text::run::bench::PeakMemory;
@@ -35,7 +35,11 @@ struct Sizes {
     width: usize,
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), String> {
+    on_worker(run)
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let value = |key: &str, default: usize| {
         let found = arguments.iter().find_map(|a| a.strip_prefix(key));

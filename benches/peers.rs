@@ -18,7 +18,7 @@ use burn::tensor::ElementConversion;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use std::error::Error;
-use vpt_benches::{Batch, Peer, Plan, Shapes, Timed, shapes, spread, timed};
+use vpt_benches::{Batch, Peer, Plan, Shapes, Timed, on_worker, shapes, spread, timed};
 use vpt_core::{
     AdamW, Clip, FirstOrderLoss, NoParameters, ParamSubset, PredictiveTask, UpdateGradient, lift,
 };
@@ -26,7 +26,11 @@ use vpt_text::Decoder;
 use vpt_text::decoder::{LoraConfig, TargetModules, is_adapter};
 use vpt_text::task::{SoftTargets, TextBatch, text_task};
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), String> {
+    on_worker(run)
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (flags, mut names): (Vec<_>, Vec<_>) = arguments
         .iter()

@@ -21,7 +21,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 use std::error::Error;
 use std::path::Path;
-use vpt_benches::{Batch, Peer, Plan, Shapes, Timed, shapes, spread, timed};
+use vpt_benches::{Batch, Peer, Plan, Shapes, Timed, on_worker, shapes, spread, timed};
 use vpt_core::layers::fill;
 use vpt_core::{
     AdamW, Cadence, CoreError, CosineSchedule, DifferenceStep, Downstream, Evaluator, Feedback,
@@ -52,7 +52,11 @@ const DESIGNER: DesignerSize = DesignerSize {
 
 const WAYS: [&str; 2] = ["create-graph", "closed-form"];
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), String> {
+    on_worker(run)
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let mut arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     // Cargo's own.

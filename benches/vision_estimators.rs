@@ -15,7 +15,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::error::Error;
 use std::process::Command;
-use vpt_benches::{median, timed};
+use vpt_benches::{median, on_worker, timed};
 use vpt_core::{
     CentralDifference, DesignerOf, DifferenceStep, GradVector, LearnerOf, MetaGradient, Nested,
     NoParameters, ParamSubset, Point, PredictiveTask, ReferenceOf, Split, UpdateGradient, lift,
@@ -38,7 +38,11 @@ const NAMES: [&str; 4] = ["nested", "split", "central", "split, central"];
 
 type Task = DinoTask<LearnedMasks>;
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), String> {
+    on_worker(run)
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let value = |key: &str| arguments.iter().find_map(|a| a.strip_prefix(key));
     if let Some(estimator) = value("peak=") {

@@ -16,3 +16,15 @@ pub use batch::{Batch, Plan};
 pub use clock::{Timed, median, peak_memory, quartiles, spread, timed};
 pub use peer::Peer;
 pub use shapes::{Shapes, shapes, smollm2};
+
+use std::error::Error;
+use vpt_core::kernels;
+
+/// Runs a benchmark where `vpt` runs its commands: on one of flex's workers.
+///
+/// # Errors
+///
+/// What `benchmark` says.
+pub fn on_worker(benchmark: fn() -> Result<(), Box<dyn Error>>) -> Result<(), String> {
+    kernels::on_worker(|| benchmark().map_err(|error| error.to_string()))
+}

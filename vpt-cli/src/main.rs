@@ -17,10 +17,11 @@ use args::{Cli, Command};
 use clap::Parser;
 use failure::Failure;
 use std::process::ExitCode;
+use vpt_core::kernels::on_worker;
 
 fn main() -> ExitCode {
     let outcome = match Cli::try_parse() {
-        Ok(cli) => dispatch(cli.command),
+        Ok(cli) => on_worker(|| dispatch(cli.command)),
         Err(error) => failure::from_clap(&error),
     };
     match outcome {

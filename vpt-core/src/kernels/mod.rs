@@ -16,6 +16,7 @@
 //! | `sparse` | [`rows`], [`sampled`], [`gathered`], [`scattered`]: a few rows of a table a position; [`add_product`] |
 //! | `pairing` | [`dot`], and [`pairing`], which hands a tape a gradient |
 //! | `optimiser` | AdamW's update |
+//! | `workers` | [`on_worker`], where a program should run |
 
 mod attention;
 #[cfg(feature = "flex")]
@@ -30,6 +31,7 @@ mod softmax;
 mod sparse;
 #[cfg(all(test, feature = "flex"))]
 mod tests;
+mod workers;
 
 pub use attention::{AttentionMask, attention};
 pub use gated::swiglu;
@@ -39,6 +41,7 @@ pub use pairing::{dot, pairing};
 pub use rotation::Rotation;
 pub use softmax::softmax;
 pub use sparse::{add_product, gathered, rows, sampled, scattered};
+pub use workers::on_worker;
 
 pub(crate) use optimiser::{AdamWUpdate, adamw};
 
