@@ -44,6 +44,7 @@ pub use sparse::{add_product, gathered, rows, sampled, scattered};
 pub use workers::on_worker;
 
 pub(crate) use optimiser::{AdamWUpdate, adamw};
+pub(crate) use pairing::scaled;
 
 use attention::Attention;
 use burn::tensor::{Tensor, TensorPrimitive, backend::Backend};

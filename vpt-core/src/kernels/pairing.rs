@@ -22,6 +22,16 @@ pub fn dot<B: Backend, const D: usize>(a: Tensor<B, D>, b: Tensor<B, D>) -> Tens
     (a * b).sum()
 }
 
+/// c·x. On flex in x's own memory where nobody shares it.
+pub(crate) fn scaled<B: Backend, const D: usize>(x: Tensor<B, D>, factor: f64) -> Tensor<B, D> {
+    #[cfg(feature = "flex")]
+    let x = match super::flex::scaled::<B>(primitive(x), factor as f32) {
+        Ok(x) => return wrapped(x),
+        Err(x) => wrapped::<B, D>(x),
+    };
+    x.mul_scalar(factor)
+}
+
 /// ⟨x, sg(g)⟩, whose gradient in x is g: how a gradient that was computed by hand is handed to a tape.
 /// Right to first order only, as g is a constant in it.
 ///

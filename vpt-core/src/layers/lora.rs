@@ -1,5 +1,6 @@
 //! The low-rank part beside one linear.
 
+use crate::kernels::linear;
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, TensorData, backend::Backend};
 use rand::{RngCore, SeedableRng};
@@ -34,9 +35,8 @@ impl<B: Backend> Lora<B> {
             _ => x,
         };
         // Scaled where rows are shortest.
-        x.matmul(self.a.val().transpose())
-            .mul_scalar(self.scale)
-            .matmul(self.b.val().transpose())
+        let short = linear(x, self.a.val()).mul_scalar(self.scale);
+        linear(short, self.b.val())
     }
 
     /// s·B·A, what merging adds to W. `[out, in]`

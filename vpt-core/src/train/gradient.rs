@@ -1,6 +1,6 @@
 //! What an optimiser accepts: the gradient of a loss that was walked back.
 
-use crate::kernels::{dot, pairing};
+use crate::kernels::{dot, pairing, scaled};
 use crate::{Cut, GradVector, ParamSubset};
 use burn::backend::Autodiff;
 use burn::module::Module;
@@ -95,7 +95,7 @@ impl<I: Backend> UpdateGradient<I> {
             Clip::Global(limit) => {
                 let factor = limit / (norm + 1e-6);
                 if factor < 1.0 {
-                    Self(self.0.map(|part| part.mul_scalar(factor)))
+                    Self(self.0.map(|part| scaled(part, factor)))
                 } else {
                     self
                 }

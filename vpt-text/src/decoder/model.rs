@@ -10,6 +10,7 @@ use burn::module::Module;
 use burn::tensor::{Int, Tensor, TensorData, backend::Backend};
 use rand::Rng;
 use rand_distr::StandardNormal;
+use vpt_core::kernels::linear;
 use vpt_core::layers::{Embedding, Linear, RmsNorm, fill};
 use vpt_core::pretrained::ConfigError;
 
@@ -271,7 +272,7 @@ impl<B: Backend> Decoder<B> {
     /// # Shapes
     /// `[tokens, hidden] → [tokens, vocab]`
     pub fn logits(&self, hidden: Tensor<B, 2>) -> Tensor<B, 2> {
-        hidden.matmul(self.head_weight().transpose())
+        linear(hidden, self.head_weight())
     }
 
     pub(crate) fn embed(&self, input: &DecoderInput<B>) -> Tensor<B, 3> {

@@ -2,7 +2,7 @@
 
 use crate::decoder::widen;
 use burn::tensor::{DType, Int, Tensor, TensorData, backend::Backend};
-use vpt_core::kernels::{add_product, softmax};
+use vpt_core::kernels::{add_product, linear, softmax};
 
 /// Logits held at a time, 64 MiB in f32: what every pass is given as `chunk` outside of tests. Each
 /// chunk reads the head three times and adds to the whole of its gradient, so few are better.
@@ -40,10 +40,7 @@ pub(super) fn log_probabilities<B: Backend>(
     }
     let parts: Vec<Tensor<B, 2>> = chunks(n, vocab, chunk)
         .map(|(start, length)| {
-            let logits = hidden
-                .clone()
-                .narrow(0, start, length)
-                .matmul(head.clone().transpose());
+            let logits = linear(hidden.clone().narrow(0, start, length), head.clone());
             let chosen = logits
                 .clone()
                 .gather(1, ids.clone().narrow(0, start, length));
@@ -81,10 +78,7 @@ fn label_scores_in<B: Backend>(
     let ([n, _], [vocab, _]) = (hidden.dims(), head.dims());
     let mut scores = LabelScores::default();
     for (start, length) in chunks(n, vocab, chunk) {
-        let logits = hidden
-            .clone()
-            .narrow(0, start, length)
-            .matmul(head.clone().transpose());
+        let logits = linear(hidden.clone().narrow(0, start, length), head.clone());
         let logits = widen(logits);
         let ids = labels.clone().narrow(0, start, length).reshape([length, 1]);
         let chosen = logits.clone().gather(1, ids);
@@ -140,14 +134,14 @@ pub(super) fn pass<B: Backend>(
     let (mut ids, mut top, mut sums, mut expected) = (vec![], vec![], vec![], vec![]);
     for (start, length) in chunks(n, vocab, chunk) {
         let h = hidden.clone().narrow(0, start, length);
-        let logits = h.clone().matmul(head.clone().transpose());
+        let logits = linear(h.clone(), head.clone());
         if top_k > 0 {
             let best = best_tokens(&logits, &block_maxima(&logits), top_k);
             top.push(logits.clone().gather(1, best.clone()));
             ids.push(best);
         }
         let (p, sum) = softmax(logits);
-        expected.push(p.clone().matmul(head.clone()));
+        expected.push(linear(p.clone(), head.clone().transpose()));
         if let (Some(sum), Some(weights)) = (head_gradient.take(), weights) {
             let weights = weights.clone().narrow(0, start, length);
             let weighted = h * weights.reshape([length, 1]);

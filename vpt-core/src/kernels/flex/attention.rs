@@ -7,12 +7,11 @@
 //! A block's matrix products are flex's; keys that no query of a block can see are left out.
 
 use super::lanes::{exp, simd, sum2};
+use super::product::{accumulate, product};
 use super::softmax::normalise;
 use super::{Elements, Fused, tensor};
 use crate::kernels::Attention;
-use burn::backend::Flex;
 use burn::tensor::TensorMetadata;
-use burn::tensor::ops::FloatTensorOps;
 use burn_flex::{FlexTensor, Layout};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -130,14 +129,8 @@ impl Fused<3> for Attention {
                         by_q[block.queries.start * width..block.queries.end * width]
                             .copy_from_slice(product(&slopes, &k).storage());
                         let keys = block.keys.start * width..block.keys.end * width;
-                        add(
-                            &mut by_k[keys.clone()],
-                            &product(&slopes.transpose(0, 1), &q),
-                        );
-                        add(
-                            &mut by_v[keys],
-                            &product(&weights.transpose(0, 1), &gradient),
-                        );
+                        accumulate(&mut by_k[keys.clone()], &slopes.transpose(0, 1), &q);
+                        accumulate(&mut by_v[keys], &weights.transpose(0, 1), &gradient);
                     }
                 }
                 (by_q, by_k, by_v)
@@ -286,15 +279,6 @@ fn view(x: &FlexTensor, row: usize, length: usize, head: usize, width: usize) ->
 
 fn part(x: &FlexTensor, rows: &Range<usize>) -> FlexTensor {
     x.narrow(0, rows.start, rows.len())
-}
-
-fn product(a: &FlexTensor, b: &FlexTensor) -> FlexTensor {
-    Flex::float_matmul(a.clone(), b.clone())
-}
-
-fn add(sum: &mut [f32], term: &FlexTensor) {
-    let term: &[f32] = term.storage();
-    simd(|| sum.iter_mut().zip(term).for_each(|(sum, x)| *sum += x));
 }
 
 /// Heads `[length, width]` of each row beside each other: `[batch, length, heads · width]`.

@@ -2,16 +2,15 @@
 //! weight's own layout, so that nothing transposes it afterwards.
 
 use super::Fused;
+use super::product::product;
 use crate::kernels::Linear;
-use burn::backend::Flex;
-use burn::tensor::ops::FloatTensorOps;
 use burn_flex::FlexTensor;
 
 impl Fused<2> for Linear {
     type Kept = [FlexTensor; 2];
 
     fn forward(&self, [x, weight]: [FlexTensor; 2]) -> (FlexTensor, Self::Kept) {
-        let y = Flex::float_matmul(x.clone(), weight.transpose(0, 1));
+        let y = product(&x, &weight.transpose(0, 1));
         (y, [x, weight])
     }
 
@@ -23,8 +22,8 @@ impl Fused<2> for Linear {
     ) -> [Option<FlexTensor>; 2] {
         let across = gradient.transpose(0, 1);
         [
-            by_x.then(|| Flex::float_matmul(gradient, weight)),
-            by_weight.then(|| Flex::float_matmul(across, x)),
+            by_x.then(|| product(&gradient, &weight)),
+            by_weight.then(|| product(&across, &x)),
         ]
     }
 }

@@ -8,14 +8,17 @@ mod attention;
 mod dot;
 mod lanes;
 mod linear;
+mod product;
 mod rms_norm;
 mod rotate;
+mod scaled;
 mod softmax;
 mod sparse;
 mod swiglu;
 
 pub(super) use adamw::adamw;
 pub(super) use dot::{dot, is_one};
+pub(super) use scaled::scaled;
 pub(super) use softmax::softmax;
 pub(super) use sparse::{add_product, scattered};
 

@@ -1,20 +1,16 @@
 //! Sparse products as loops over positions and their slots.
 
 use super::lanes::{simd, sum2};
+use super::product::accumulate;
 use super::{Elements, Fused, contiguous, same, tensor, width};
 use crate::kernels::{Gathered, Picked, Rows, Sampled};
-use burn::backend::Flex;
 use burn::tensor::backend::Backend;
-use burn::tensor::ops::FloatTensorOps;
 use burn::tensor::{DType, TensorMetadata};
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
 /// Positions that one task takes.
 const POSITIONS: usize = 16;
-
-/// Elements of the sum whose product is held at a time.
-const PART: usize = 1 << 19;
 
 impl Picked {
     fn positions(&self) -> usize {
@@ -165,26 +161,14 @@ pub(in crate::kernels) fn scattered<B: Backend>(
     same(sum).map_err(|_| unreachable!("one backend"))
 }
 
-/// sum + aᵀ·b likewise, a part of the rows at a time.
+/// sum + aᵀ·b likewise.
 pub(in crate::kernels) fn add_product<B: Backend>(
     sum: B::FloatTensorPrimitive,
     factors: [B::FloatTensorPrimitive; 2],
 ) -> Result<B::FloatTensorPrimitive, B::FloatTensorPrimitive> {
     let (sum, [a, b]) = plain::<B, 2>(sum, factors)?;
     let mut sum = contiguous(sum);
-    let (all, n) = (sum.shape()[0], width(&sum));
-    let part = (PART / n.max(1)).max(1);
-    for (index, sum) in sum
-        .storage_mut::<f32>()
-        .chunks_mut((part * n).max(1))
-        .enumerate()
-    {
-        let start = index * part;
-        let across = a.narrow(1, start, part.min(all - start)).transpose(0, 1);
-        let term = Flex::float_matmul(across, b.clone());
-        let term: &[f32] = term.storage();
-        simd(|| sum.iter_mut().zip(term).for_each(|(sum, x)| *sum += x));
-    }
+    accumulate(sum.storage_mut(), &a.transpose(0, 1), &b);
     same(sum).map_err(|_| unreachable!("one backend"))
 }
 
