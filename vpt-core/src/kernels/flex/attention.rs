@@ -4,7 +4,7 @@
 //! With P = exp(S − lse), S = s·QKᵀ + mask, O = PV:
 //! ∂V = Pᵀ∂O, ∂S = P ∘ (∂O·Vᵀ − rowsum(∂O ∘ O)), ∂Q = s·∂S·K, ∂K = s·∂Sᵀ·Q.
 //!
-//! A block's matrix products are flex's; keys that no query of a block can see are left out.
+//! A block's matrix products are gemm's; keys that no query of a block can see are left out.
 
 use super::lanes::{exp, simd, sum2};
 use super::product::{accumulate, product};
